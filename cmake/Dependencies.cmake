@@ -1,0 +1,115 @@
+# The libraries the project stands on, as targets:
+#   confab::mbedtls  mbedTLS 3.6, always from source with cmake/mbedtls/mbedtls_user_config.h
+#   confab::cjson    cJSON, the system's where it is new enough, else from source
+#   confab::uv       libuv, likewise
+# The sources are brought by scripts/deps.sh.
+
+set(CONFAB_DEPS_DIR "$ENV{CONFAB_DEPS_DIR}" CACHE PATH "Where scripts/deps.sh has put the sources")
+if(NOT CONFAB_DEPS_DIR)
+    if(DEFINED ENV{XDG_CACHE_HOME})
+        set(CONFAB_DEPS_DIR "$ENV{XDG_CACHE_HOME}/confab/src" CACHE PATH "" FORCE)
+    else()
+        set(CONFAB_DEPS_DIR "$ENV{HOME}/.cache/confab/src" CACHE PATH "" FORCE)
+    endif()
+endif()
+
+function(confab_need_source name)
+    if(NOT EXISTS "${CONFAB_DEPS_DIR}/${name}/CMakeLists.txt")
+        message(FATAL_ERROR
+            "No source of ${name} in ${CONFAB_DEPS_DIR}: run scripts/deps.sh "
+            "(for a Windows build: scripts/deps.sh --windows) and configure again.")
+    endif()
+endfunction()
+
+# Third-party code is compiled with the sanitizers of the build but not with our warnings.
+function(confab_quiet)
+    foreach(target IN LISTS ARGN)
+        target_compile_options(${target} PRIVATE -w)
+    endforeach()
+endfunction()
+
+# --- mbedTLS ---------------------------------------------------------------------------------
+if(CONFAB_SYSTEM_MBEDTLS)
+    # For people who build on Windows itself with vcpkg; not exercised by our tests.
+    find_package(MbedTLS 3.6 REQUIRED)
+    add_library(confab_mbedtls INTERFACE)
+    target_link_libraries(confab_mbedtls INTERFACE
+        MbedTLS::mbedtls MbedTLS::mbedx509 MbedTLS::mbedcrypto)
+else()
+    confab_need_source(mbedtls)
+    set(ENABLE_PROGRAMS OFF CACHE BOOL "" FORCE)
+    set(ENABLE_TESTING OFF CACHE BOOL "" FORCE)
+    set(MBEDTLS_FATAL_WARNINGS OFF CACHE BOOL "" FORCE)
+    set(GEN_FILES OFF CACHE BOOL "" FORCE)
+    set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)
+    add_subdirectory("${CONFAB_DEPS_DIR}/mbedtls" "${CMAKE_BINARY_DIR}/deps/mbedtls"
+        EXCLUDE_FROM_ALL)
+    set(mbedtls_dir "${CONFAB_DEPS_DIR}/mbedtls")
+    foreach(target IN ITEMS mbedtls mbedx509 mbedcrypto everest p256m)
+        # Everything that includes an mbedTLS header has to see the same configuration.
+        target_compile_definitions(${target} PUBLIC
+            MBEDTLS_USER_CONFIG_FILE="mbedtls_user_config.h")
+        target_include_directories(${target} BEFORE PUBLIC
+            "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cmake/mbedtls>")
+    endforeach()
+    confab_quiet(mbedtls mbedx509 mbedcrypto everest p256m)
+
+    # AES-NI through intrinsics instead of one-block assembler: a third faster. The two files
+    # need the same flags, because the alignment of round keys depends on them; whether the
+    # processor has the instructions is still asked at run time.
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+        set_source_files_properties(
+            "${mbedtls_dir}/library/aes.c" "${mbedtls_dir}/library/aesni.c"
+            TARGET_DIRECTORY mbedcrypto
+            PROPERTIES COMPILE_OPTIONS "-mssse3;-maes;-mpclmul")
+    endif()
+    if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" OR CMAKE_BUILD_TYPE STREQUAL "Release")
+        target_compile_options(everest PRIVATE -O3)
+    endif()
+
+    add_library(confab_mbedtls INTERFACE)
+    target_link_libraries(confab_mbedtls INTERFACE mbedtls mbedx509 mbedcrypto)
+    if(WIN32)
+        target_link_libraries(confab_mbedtls INTERFACE ws2_32 bcrypt)
+    endif()
+endif()
+add_library(confab::mbedtls ALIAS confab_mbedtls)
+
+# --- cJSON -----------------------------------------------------------------------------------
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND AND NOT CMAKE_CROSSCOMPILING)
+    pkg_check_modules(CJSON QUIET IMPORTED_TARGET libcjson>=1.7.15)
+    pkg_check_modules(UV QUIET IMPORTED_TARGET libuv>=1.44)
+endif()
+add_library(confab_cjson INTERFACE)
+if(TARGET PkgConfig::CJSON)
+    target_link_libraries(confab_cjson INTERFACE PkgConfig::CJSON)
+else()
+    confab_need_source(cjson)
+    # One source file: compiled here, which spares its CMake options.
+    add_library(cjson_static STATIC "${CONFAB_DEPS_DIR}/cjson/cJSON.c")
+    set(cjson_include "${CMAKE_BINARY_DIR}/deps/cjson/include")
+    configure_file("${CONFAB_DEPS_DIR}/cjson/cJSON.h" "${cjson_include}/cjson/cJSON.h" COPYONLY)
+    target_include_directories(cjson_static PUBLIC "$<BUILD_INTERFACE:${cjson_include}>")
+    target_compile_definitions(cjson_static PUBLIC CJSON_HIDE_SYMBOLS)
+    confab_quiet(cjson_static)
+    target_link_libraries(confab_cjson INTERFACE cjson_static)
+endif()
+add_library(confab::cjson ALIAS confab_cjson)
+
+# --- libuv -----------------------------------------------------------------------------------
+add_library(confab_uv INTERFACE)
+if(TARGET PkgConfig::UV)
+    target_link_libraries(confab_uv INTERFACE PkgConfig::UV)
+else()
+    confab_need_source(libuv)
+    set(LIBUV_BUILD_SHARED OFF CACHE BOOL "" FORCE)
+    set(LIBUV_BUILD_TESTS OFF CACHE BOOL "" FORCE)
+    set(BUILD_TESTING_SAVED "${BUILD_TESTING}")
+    add_subdirectory("${CONFAB_DEPS_DIR}/libuv" "${CMAKE_BINARY_DIR}/deps/libuv" EXCLUDE_FROM_ALL)
+    set(BUILD_TESTING "${BUILD_TESTING_SAVED}" CACHE BOOL "" FORCE)
+    confab_quiet(uv_a)
+    target_link_libraries(confab_uv INTERFACE uv_a)
+endif()
+add_library(confab::uv ALIAS confab_uv)
+find_package(Threads REQUIRED)

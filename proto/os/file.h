@@ -1,0 +1,60 @@
+/*
+ * Files and folders. Paths are UTF-8 on every system; sizes are bounded; a file with a secret is
+ * created so that only its owner can read it (mode 0600; on Windows an access list for the owner
+ * and SYSTEM). Blocking calls: programs' start and tools, never a worker. Any thread.
+ */
+#ifndef CONFAB_OS_FILE_H
+#define CONFAB_OS_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/status.h"
+
+enum file_mode {
+	FILE_PUBLIC,  /* 0644 less the umask */
+	FILE_PRIVATE, /* 0600, or an access list for the owner and SYSTEM */
+};
+
+/* Appends the whole file to `to`, whose maximum bounds it. STATUS_NOT_FOUND, ACCESS, FULL (larger
+ * than the buffer may be), NOMEM, IO; `err` names the file and the reason. */
+enum status file_read(const char *path, struct buf *to, struct error *err);
+
+/* Writes a whole file: into a new file beside it, flushed to the disk, then renamed over it, so
+ * that a crash leaves the old or the new one. Without `replace` an existing file is
+ * STATUS_EXISTS. NO_SPACE, ACCESS, IO, NOT_FOUND (no such folder). */
+enum status file_write(const char *path, struct slice content, enum file_mode mode, bool replace,
+    struct error *err);
+
+/* Creates a folder and those above it; FILE_PRIVATE means 0700 (or the access list) for the new
+ * ones. One that is there already is STATUS_OK and keeps its rights. */
+enum status file_make_dir(const char *path, enum file_mode mode, struct error *err);
+
+bool file_exists(const char *path);
+
+/* STATUS_OK also when there is no such file. */
+enum status file_remove(const char *path, struct error *err);
+
+/* Can anybody but the owner (and SYSTEM) read it? For warnings about keys. On Windows false. */
+bool file_is_exposed(const char *path);
+
+/* Calls `fn` with the name (without its folder) of each entry, in no order. */
+enum status file_list_dir(const char *path, void (*fn)(void *arg, const char *name), void *arg,
+    struct error *err);
+
+/* Appends `dir`, the system's separator, and `name` to `to`, which is NUL-terminated by buf_text. */
+void path_join(struct buf *to, const char *dir, const char *name);
+
+enum path_dir {
+	PATH_CONFIG_USER,   /* $XDG_CONFIG_HOME/confab, ~/.config/confab; %APPDATA%\Confab */
+	PATH_CONFIG_SYSTEM, /* /etc/confab; %ProgramData%\Confab */
+	PATH_DATA_USER,	    /* $XDG_DATA_HOME/confab, ~/.local/share/confab; %LOCALAPPDATA%\Confab */
+	PATH_DATA_SYSTEM,   /* /var/lib/confab; %ProgramData%\Confab */
+};
+
+/* Appends the folder's path; STATUS_NOT_FOUND if the environment does not tell. */
+enum status path_standard(enum path_dir which, struct buf *to, struct error *err);
+
+#endif
