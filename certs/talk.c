@@ -12,6 +12,7 @@ void talk_be_quiet(void)
 	is_quiet = true;
 }
 
+static void put_line(const char *format, va_list args) PRINTF_LIKE(1, 0);
 static void put_line(const char *format, va_list args)
 {
 	struct buf line;
