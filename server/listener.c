@@ -19,7 +19,7 @@ struct entrance {
 };
 
 struct listener {
-	struct limits *limits;
+	struct throttle *throttle;
 	struct worker *const *workers;
 	unsigned worker_count;
 	atomic_bool stop;
@@ -52,13 +52,13 @@ static bool is_due(uint64_t *last_ms)
 static void hand_over(struct listener *listener, socket_handle socket,
     const struct socket_address *peer, uint64_t *last_log_ms)
 {
-	enum limits_answer answer = limits_enter(listener->limits, peer);
+	enum throttle_answer answer = throttle_enter(listener->throttle, peer);
 	struct mailbox_socket *mail;
 
-	if (answer != LIMITS_OK) {
+	if (answer != THROTTLE_OK) {
 		if (is_due(last_log_ms))
 			log_warn("listener", "%s: refused: %s", peer->host,
-			    answer == LIMITS_ADDRESS
+			    answer == THROTTLE_ADDRESS
 				? "too many connections of this address (per_address)"
 				: "too many connections in all (max_connections)");
 		socket_close(socket);
@@ -66,7 +66,7 @@ static void hand_over(struct listener *listener, socket_handle socket,
 	}
 	mail = malloc(sizeof *mail);
 	if (mail == NULL) {
-		limits_leave(listener->limits, peer);
+		throttle_leave(listener->throttle, peer);
 		socket_close(socket);
 		return;
 	}
@@ -121,7 +121,7 @@ static enum status open_entrance(struct listener *listener, const char *text, st
 }
 
 enum status listener_new(const char *const *addresses, unsigned count, bool may_miss,
-    struct limits *limits, struct worker *const *workers, unsigned worker_count,
+    struct throttle *throttle, struct worker *const *workers, unsigned worker_count,
     struct listener **ret, struct error *err)
 {
 	struct listener *listener =
@@ -130,7 +130,7 @@ enum status listener_new(const char *const *addresses, unsigned count, bool may_
 
 	if (listener == NULL)
 		return error_set(err, STATUS_NOMEM, "out of memory");
-	listener->limits = limits;
+	listener->throttle = throttle;
 	listener->workers = workers;
 	listener->worker_count = worker_count;
 	atomic_init(&listener->stop, false);

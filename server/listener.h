@@ -8,7 +8,7 @@
 #define CONFAB_SERVER_LISTENER_H
 
 #include "base/buf.h"
-#include "limits.h"
+#include "throttle.h"
 #include "worker.h"
 
 struct listener;
@@ -17,7 +17,7 @@ struct listener;
  * `may_miss` an address family that this machine does not have is logged and left out, as long as
  * one address remains. */
 enum status listener_new(const char *const *addresses, unsigned count, bool may_miss,
-    struct limits *limits, struct worker *const *workers, unsigned worker_count,
+    struct throttle *throttle, struct worker *const *workers, unsigned worker_count,
     struct listener **ret, struct error *err);
 
 /* Starts to accept, and logs "ready on ADDRESS, ADDRESS". */

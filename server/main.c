@@ -7,7 +7,7 @@
 #include "config.h"
 #include "confab_version.h"
 #include "engine.h"
-#include "limits.h"
+#include "throttle.h"
 #include "listener.h"
 #include "os/file.h"
 #include "os/log.h"
@@ -22,7 +22,7 @@
 struct server {
 	struct config config;
 	struct tls_context *tls;
-	struct limits *limits;
+	struct throttle *throttle;
 	struct engine *engine;
 	struct worker_options worker_options;
 	struct worker **workers;
@@ -161,7 +161,7 @@ static enum status start_workers(struct server *server, struct error *err)
 	server->worker_options = (struct worker_options){
 	    .engine = server->engine,
 	    .tls = server->tls,
-	    .limits = server->limits,
+	    .throttle = server->throttle,
 	    .peers = server->workers,
 	    .count = server->worker_count,
 	    .line_max = (unsigned)config_number(config, CONFIG_max_line),
@@ -215,7 +215,7 @@ static enum status open_listener(struct server *server, struct error *err)
 	bool by_default = config->listen_count == 0;
 
 	return listener_new(by_default ? everywhere : (const char *const *)config->listen,
-	    by_default ? 2 : config->listen_count, by_default, server->limits, server->workers,
+	    by_default ? 2 : config->listen_count, by_default, server->throttle, server->workers,
 	    server->worker_count, &server->listener, err);
 }
 
@@ -232,10 +232,10 @@ static enum status start(struct server *server, struct error *err)
 	server->worker_count = (unsigned)config_number(config, CONFIG_workers);
 	if (server->worker_count == 0)
 		server->worker_count = thread_cpu_count();
-	server->limits = limits_new(
+	server->throttle = throttle_new(
 	    limits ? (unsigned)config_number(config, CONFIG_per_address) : 0,
 	    (unsigned)config_number(config, CONFIG_max_connections));
-	if (server->limits == NULL)
+	if (server->throttle == NULL)
 		return error_set(err, STATUS_NOMEM, "out of memory");
 	status = make_engine(server, err);
 	if (status == STATUS_OK)
@@ -261,7 +261,7 @@ static void stop(struct server *server)
 	free(server->workers);
 	listener_free(server->listener);
 	engine_free(server->engine);
-	limits_free(server->limits);
+	throttle_free(server->throttle);
 }
 
 static void on_stop(void *arg)

@@ -330,7 +330,7 @@ static void on_end(void *arg, struct conn *conn, const struct error *why, bool o
 	log_end(client, why, opened);
 	client->conn = NULL;
 	list_remove(&client->congested);
-	limits_leave(worker->options->limits, &client->peer);
+	throttle_leave(worker->options->throttle, &client->peer);
 	if (client->session == NULL) {
 		client_free(client);
 		return;
@@ -372,7 +372,7 @@ static void take_socket(struct worker *worker, struct mailbox_socket *socket)
 
 	if (client == NULL) {
 		socket_close(socket->socket);
-		limits_leave(worker->options->limits, &socket->peer);
+		throttle_leave(worker->options->throttle, &socket->peer);
 		atomic_fetch_sub(&worker->load, 1);
 		return;
 	}
@@ -382,7 +382,7 @@ static void take_socket(struct worker *worker, struct mailbox_socket *socket)
 	list_put(&worker->clients, &client->link);
 	if (conn_new(worker->loop, socket->socket, &options, &client->conn) != STATUS_OK) {
 		log_error("conn", "%s: no memory for the connection", client->peer.text);
-		limits_leave(worker->options->limits, &client->peer);
+		throttle_leave(worker->options->throttle, &client->peer);
 		client_free(client);
 	}
 }

@@ -11,7 +11,7 @@
 
 #include "chat/chat.h"
 #include "engine.h"
-#include "limits.h"
+#include "throttle.h"
 #include "mailbox.h"
 #include "net/tls.h"
 
@@ -21,7 +21,7 @@ struct worker;
 struct worker_options {
 	struct engine *engine;
 	struct tls_context *tls;
-	struct limits *limits;
+	struct throttle *throttle;
 	struct worker *const *peers; /* all workers, this one too */
 	unsigned count;
 	unsigned line_max, first_line_max; /* bytes */

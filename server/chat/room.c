@@ -4,6 +4,7 @@
  */
 #include "chat/chat_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 const char *chat_role_name(enum chat_role role)

@@ -3,26 +3,26 @@
  * one), and a token bucket for requests. The counts are shared by listeners and workers and have
  * a lock of their own; a bucket belongs to its connection.
  */
-#ifndef CONFAB_SERVER_LIMITS_H
-#define CONFAB_SERVER_LIMITS_H
+#ifndef CONFAB_SERVER_THROTTLE_H
+#define CONFAB_SERVER_THROTTLE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "net/socket.h"
 
-struct limits;
+struct throttle;
 
 /* `per_address` connections of one address, `in_all` of everybody; 0: no limit. NULL without
  * memory. */
-struct limits *limits_new(unsigned per_address, unsigned in_all);
-void limits_free(struct limits *limits);
+struct throttle *throttle_new(unsigned per_address, unsigned in_all);
+void throttle_free(struct throttle *throttle);
 
-enum limits_answer { LIMITS_OK, LIMITS_ADDRESS, LIMITS_ALL };
+enum throttle_answer { THROTTLE_OK, THROTTLE_ADDRESS, THROTTLE_ALL };
 
 /* Counts a connection in, if it may be; a counted one must be counted out again. Any thread. */
-enum limits_answer limits_enter(struct limits *limits, const struct socket_address *address);
-void limits_leave(struct limits *limits, const struct socket_address *address);
+enum throttle_answer throttle_enter(struct throttle *throttle, const struct socket_address *address);
+void throttle_leave(struct throttle *throttle, const struct socket_address *address);
 
 /* So many requests a second on average, and so many at once. rate 0: no limit. */
 struct bucket {
