@@ -1,5 +1,5 @@
 /* Profiles, commands as words, and what others wrote on a person's terminal. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include "cli/settings.h"
 #include "cli/show.h"

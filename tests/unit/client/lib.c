@@ -1,5 +1,5 @@
 /* The parts of libconfab that need no connection, and its refusals before there is one. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include "lib/backoff.h"
 #include "lib/confab.h"
