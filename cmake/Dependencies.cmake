@@ -51,6 +51,9 @@ else()
             MBEDTLS_USER_CONFIG_FILE="mbedtls_user_config.h")
         target_include_directories(${target} BEFORE PUBLIC
             "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cmake/mbedtls>")
+        # System headers for those who use it, so that our warnings are about our own code.
+        get_target_property(dirs ${target} INTERFACE_INCLUDE_DIRECTORIES)
+        set_target_properties(${target} PROPERTIES INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${dirs}")
     endforeach()
     confab_quiet(mbedtls mbedx509 mbedcrypto everest p256m)
 

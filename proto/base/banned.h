@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+/* Windows' own has inline functions that use them. */
+#if __has_include(<io.h>)
+#include <io.h>
+#endif
 
 #define BANNED(func) sorry_##func##_is_banned_see_proto_base_banned_h
 

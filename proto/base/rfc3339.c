@@ -60,11 +60,16 @@ void rfc3339_put(int64_t unix_ms, char to[RFC3339_SIZE])
 	put_digits(to + 20, 3, rest % 1000);
 }
 
+static bool is_leap(int year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
 bool rfc3339_get(struct slice text, int64_t *ret_unix_ms)
 {
 	static const char form[] = "0000-00-00T00:00:00.000Z";
-	static const int days_in[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	int part[7] = {0}, at = 0;
+	static const int days_in[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	int part[7] = {0}, at = 0, days;
 
 	if (text.len != 20 && text.len != 24)
 		return false;
@@ -81,8 +86,10 @@ bool rfc3339_get(struct slice text, int64_t *ret_unix_ms)
 			at++;
 		}
 	}
-	if (part[0] < 1970 || part[1] < 1 || part[1] > 12 || part[2] < 1 ||
-	    part[2] > days_in[part[1] - 1] || part[3] > 23 || part[4] > 59 || part[5] > 59)
+	if (part[0] < 1970 || part[1] < 1 || part[1] > 12)
+		return false;
+	days = days_in[part[1] - 1] + (part[1] == 2 && is_leap(part[0]));
+	if (part[2] < 1 || part[2] > days || part[3] > 23 || part[4] > 59 || part[5] > 59)
 		return false;
 	*ret_unix_ms = days_of(part[0], part[1], part[2]) * DAY_MS + part[3] * INT64_C(3600000) +
 		       part[4] * INT64_C(60000) + part[5] * INT64_C(1000) + part[6];

@@ -9,6 +9,8 @@
 #ifndef CONFAB_BASE_STATUS_H
 #define CONFAB_BASE_STATUS_H
 
+#include <stdio.h>
+
 /* X(name, text) */
 #define STATUS_LIST(X)                                                                             \
 	X(OK, "done")                                                                              \
@@ -57,7 +59,9 @@ struct error {
 	char text[ERROR_TEXT_MAX];
 };
 
-#if defined(__GNUC__)
+#if defined(__MINGW_PRINTF_FORMAT) /* of <stdio.h>: whose %zu and %lld are in use */
+#define PRINTF_LIKE(fmt, args) __attribute__((format(__MINGW_PRINTF_FORMAT, fmt, args)))
+#elif defined(__GNUC__)
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #else
 #define PRINTF_LIKE(fmt, args)

@@ -1,0 +1,310 @@
+#include "os/file.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#include "os/file_platform.h"
+#include "os/random.h"
+
+static enum status status_of(int code)
+{
+	switch (code) {
+	case 0:
+		return STATUS_OK;
+	case UV_ENOENT:
+	case UV_ENOTDIR:
+		return STATUS_NOT_FOUND;
+	case UV_EACCES:
+	case UV_EPERM:
+	case UV_EROFS:
+		return STATUS_ACCESS;
+	case UV_EEXIST:
+		return STATUS_EXISTS;
+	case UV_ENOSPC:
+	case UV_EFBIG:
+		return STATUS_NO_SPACE;
+	case UV_EMFILE:
+	case UV_ENFILE:
+		return STATUS_NO_FILES;
+	case UV_ENOMEM:
+		return STATUS_NOMEM;
+	default:
+		return STATUS_IO;
+	}
+}
+
+static enum status fail(struct error *err, int code, const char *what, const char *path)
+{
+	char reason[128];
+
+	uv_strerror_r(code, reason, sizeof reason);
+	return error_set(err, status_of(code), "cannot %s %s: %s", what, path, reason);
+}
+
+/* libuv's calls, made synchronous by a loop and a callback that are NULL. */
+static int fs_open(const char *path, int flags, int mode)
+{
+	uv_fs_t req;
+	int code = uv_fs_open(NULL, &req, path, flags, mode, NULL);
+
+	uv_fs_req_cleanup(&req);
+	return code;
+}
+
+static int fs_close(int fd)
+{
+	uv_fs_t req;
+	int code = uv_fs_close(NULL, &req, fd, NULL);
+
+	uv_fs_req_cleanup(&req);
+	return code;
+}
+
+static int fs_read(int fd, char *to, size_t len)
+{
+	uv_fs_t req;
+	uv_buf_t buf = uv_buf_init(to, (unsigned)len);
+	int code;
+
+	do {
+		code = uv_fs_read(NULL, &req, fd, &buf, 1, -1, NULL);
+		uv_fs_req_cleanup(&req);
+	} while (code == UV_EINTR);
+	return code;
+}
+
+static int fs_write_all(int fd, struct slice content)
+{
+	const size_t most = 1 << 20;
+
+	while (content.len > 0) {
+		size_t len = content.len < most ? content.len : most;
+		uv_fs_t req;
+		uv_buf_t buf;
+		int code;
+
+		/* uv_buf_t has no const; the bytes are only read. */
+		memcpy(&buf.base, &content.ptr, sizeof buf.base);
+		buf.len = (unsigned)len;
+		code = uv_fs_write(NULL, &req, fd, &buf, 1, -1, NULL);
+		uv_fs_req_cleanup(&req);
+		if (code == UV_EINTR)
+			continue;
+		if (code < 0)
+			return code;
+		if (code == 0)
+			return UV_EIO;
+		content.ptr += code;
+		content.len -= (size_t)code;
+	}
+	return 0;
+}
+
+static int fs_sync(int fd)
+{
+	uv_fs_t req;
+	int code = uv_fs_fsync(NULL, &req, fd, NULL);
+
+	uv_fs_req_cleanup(&req);
+	return code;
+}
+
+static int fs_unlink(const char *path)
+{
+	uv_fs_t req;
+	int code = uv_fs_unlink(NULL, &req, path, NULL);
+
+	uv_fs_req_cleanup(&req);
+	return code;
+}
+
+/* The size of an open file as a hint; 0 where it has none (a pipe, a file of the kernel's). */
+static size_t fs_size(int fd)
+{
+	uv_fs_t req;
+	int code = uv_fs_fstat(NULL, &req, fd, NULL);
+	uint64_t size = code == 0 ? req.statbuf.st_size : 0;
+
+	uv_fs_req_cleanup(&req);
+	return size < SIZE_MAX ? (size_t)size : SIZE_MAX - 1;
+}
+
+static bool is_dir(const char *path)
+{
+	uv_fs_t req;
+	int code = uv_fs_stat(NULL, &req, path, NULL);
+	bool is = code == 0 && (req.statbuf.st_mode & 0170000) == 0040000;
+
+	uv_fs_req_cleanup(&req);
+	return is;
+}
+
+/* Reads to the end. The file may grow meanwhile, so its size is only a hint for the first piece,
+ * which spares a secret from being left behind in memory that a growing buffer gave back. */
+static enum status read_all(int fd, const char *path, struct buf *to, struct error *err)
+{
+	size_t piece = fs_size(fd) + 1;
+
+	for (;;) {
+		size_t room = to->max - to->len;
+		char probe, *at = &probe;
+		int got;
+
+		if (piece < 4096)
+			piece = 4096;
+		if (piece > INT32_MAX)
+			piece = INT32_MAX;
+		if (piece > room)
+			piece = room;
+		if (room > 0)
+			at = buf_reserve(to, piece);
+		if (at == NULL)
+			return error_set(err, STATUS_NOMEM, "cannot read %s: out of memory", path);
+		got = fs_read(fd, at, room > 0 ? piece : 1);
+		if (got < 0)
+			return fail(err, got, "read", path);
+		if (got == 0)
+			return STATUS_OK;
+		if (room == 0)
+			return error_set(err, STATUS_FULL,
+			    "cannot read %s: it is larger than %zu bytes", path, to->max);
+		to->len += (size_t)got;
+	}
+}
+
+enum status file_read(const char *path, struct buf *to, struct error *err)
+{
+	size_t before = to->len;
+	enum status status;
+	int fd;
+
+	if (is_dir(path))
+		return fail(err, UV_EISDIR, "read", path);
+	fd = fs_open(path, UV_FS_O_RDONLY, 0);
+	if (fd < 0)
+		return fail(err, fd, "read", path);
+	status = read_all(fd, path, to, err);
+	if (status != STATUS_OK)
+		to->len = before;
+	fs_close(fd);
+	return status;
+}
+
+/* A new file of a name that nobody can guess, in the folder of `path`. */
+static int create_beside(const char *path, enum file_mode mode, struct buf *ret_name)
+{
+	buf_put_fmt(ret_name, "%s.%016" PRIx64 ".tmp", path, random_u64());
+	if (ret_name->failed)
+		return UV_ENAMETOOLONG;
+	if (mode == FILE_PRIVATE)
+		return file_platform_create_private(buf_text(ret_name));
+	return fs_open(buf_text(ret_name), UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_EXCL, 0644);
+}
+
+enum status file_write(
+    const char *path, struct slice content, enum file_mode mode, bool replace, struct error *err)
+{
+	struct buf name;
+	int fd, code;
+
+	/* Asked again when the new file is put in place; here to fail before anything is done. */
+	if (!replace && file_exists(path))
+		return fail(err, UV_EEXIST, "write", path);
+	buf_init(&name, 32768);
+	fd = create_beside(path, mode, &name);
+	if (fd < 0) {
+		buf_release(&name);
+		return fail(err, fd, "write", path);
+	}
+	code = fs_write_all(fd, content);
+	if (code == 0)
+		code = fs_sync(fd);
+	if (fs_close(fd) != 0 && code == 0)
+		code = UV_EIO;
+	if (code == 0)
+		code = file_platform_move(buf_text(&name), path, replace);
+	if (code != 0)
+		fs_unlink(buf_text(&name));
+	else
+		code = file_platform_sync_entry(path);
+	buf_release(&name);
+	return code == 0 ? STATUS_OK : fail(err, code, "write", path);
+}
+
+static int make_one_dir(const char *path, enum file_mode mode)
+{
+	uv_fs_t req;
+	int code;
+
+	if (is_dir(path))
+		return 0;
+	if (mode == FILE_PRIVATE) {
+		code = file_platform_make_private_dir(path);
+	} else {
+		code = uv_fs_mkdir(NULL, &req, path, 0755, NULL);
+		uv_fs_req_cleanup(&req);
+	}
+	/* Somebody may have been faster. */
+	return code == UV_EEXIST && is_dir(path) ? 0 : code;
+}
+
+enum status file_make_dir(const char *path, enum file_mode mode, struct error *err)
+{
+	char *part = str_dup(slice_of(path));
+	int code = 0;
+
+	if (part == NULL)
+		return error_set(err, STATUS_NOMEM, "cannot create %s: out of memory", path);
+	/* From the root down. Where nothing can be created (a drive, a share) a failure tells
+	 * nothing yet: what counts is whether the folder itself can be made in the end. */
+	for (size_t i = 1; part[i] != '\0'; i++) {
+		if (!file_platform_is_separator(part[i]))
+			continue;
+		part[i] = '\0';
+		make_one_dir(part, mode);
+		part[i] = path[i];
+	}
+	code = make_one_dir(part, mode);
+	free(part);
+	return code == 0 ? STATUS_OK : fail(err, code, "create the folder", path);
+}
+
+bool file_exists(const char *path)
+{
+	uv_fs_t req;
+	int code = uv_fs_stat(NULL, &req, path, NULL);
+
+	uv_fs_req_cleanup(&req);
+	return code == 0;
+}
+
+enum status file_remove(const char *path, struct error *err)
+{
+	int code = fs_unlink(path);
+
+	return code == 0 || code == UV_ENOENT ? STATUS_OK : fail(err, code, "remove", path);
+}
+
+enum status file_list_dir(
+    const char *path, void (*fn)(void *arg, const char *name), void *arg, struct error *err)
+{
+	uv_fs_t req;
+	uv_dirent_t entry;
+	int code = uv_fs_scandir(NULL, &req, path, 0, NULL);
+
+	while (code >= 0 && (code = uv_fs_scandir_next(&req, &entry)) == 0)
+		fn(arg, entry.name);
+	uv_fs_req_cleanup(&req);
+	return code == UV_EOF ? STATUS_OK : fail(err, code, "list", path);
+}
+
+void path_join(struct buf *to, const char *dir, const char *name)
+{
+	size_t len = strlen(dir);
+
+	buf_put(to, dir, len);
+	if (len > 0 && !file_platform_is_separator(dir[len - 1]))
+		buf_put_char(to, file_platform_separator);
+	buf_put_str(to, name);
+}

@@ -1,0 +1,25 @@
+/*
+ * What file.c needs from the system and libuv does not give: only for file*.c. All answer 0 (or a
+ * descriptor) or a negative code of libuv's, which file.c turns into a status.
+ */
+#ifndef CONFAB_OS_FILE_PLATFORM_H
+#define CONFAB_OS_FILE_PLATFORM_H
+
+#include <stdbool.h>
+
+/* Between the parts of a path, and all the characters that may stand there. */
+extern const char file_platform_separator;
+bool file_platform_is_separator(char c);
+
+/* Creates a file that must not exist, for writing and for its owner alone; a descriptor. */
+int file_platform_create_private(const char *path);
+
+int file_platform_make_private_dir(const char *path);
+
+/* Gives a file another name in the same folder; UV_EEXIST if that is taken and not `replace`. */
+int file_platform_move(const char *from, const char *to, bool replace);
+
+/* Makes the entry of `path` in its folder survive a power cut. */
+int file_platform_sync_entry(const char *path);
+
+#endif

@@ -1,0 +1,153 @@
+#include "os/file.h"
+
+#include <fcntl.h>
+#include <io.h>
+#include <stdlib.h>
+#include <uv.h>
+#include <windows.h>
+#include <sddl.h>
+
+#include "os/file_platform.h"
+#include "os/program.h"
+#include "os/wide_win.h"
+
+const char file_platform_separator = '\\';
+
+bool file_platform_is_separator(char c)
+{
+	return c == '\\' || c == '/';
+}
+
+static int last_error(void)
+{
+	return uv_translate_sys_error((int)GetLastError());
+}
+
+/* The user this process runs as, as text ("S-1-5-21-…"); freed with LocalFree. */
+static wchar_t *own_sid(void)
+{
+	union {
+		TOKEN_USER user;
+		char bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+	} info;
+	HANDLE token;
+	DWORD len;
+	wchar_t *text = NULL;
+
+	if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
+		return NULL;
+	if (GetTokenInformation(token, TokenUser, &info, sizeof info, &len) &&
+	    !ConvertSidToStringSidW(info.user.User.Sid, &text))
+		text = NULL;
+	CloseHandle(token);
+	return text;
+}
+
+/* An access list that inherits nothing (P) and lets in the user and SYSTEM (SY), with all rights
+ * (FA); in a folder, what is created there inherits the same (OICI). Freed with LocalFree; NULL
+ * with the reason in GetLastError. */
+static PSECURITY_DESCRIPTOR private_rights(bool is_dir)
+{
+	const wchar_t *inherit = is_dir ? L"OICI" : L"";
+	PSECURITY_DESCRIPTOR rights = NULL;
+	wchar_t sddl[512], *sid = own_sid();
+
+	if (sid == NULL)
+		return NULL;
+	_snwprintf(sddl, 511, L"D:P(A;%ls;FA;;;%ls)(A;%ls;FA;;;SY)", inherit, sid, inherit);
+	sddl[511] = L'\0';
+	LocalFree(sid);
+	if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(
+	        sddl, SDDL_REVISION_1, &rights, NULL))
+		return NULL;
+	return rights;
+}
+
+int file_platform_create_private(const char *path)
+{
+	SECURITY_ATTRIBUTES how = {.nLength = sizeof how};
+	wchar_t *wide = wide_of_utf8(path);
+	HANDLE handle;
+	int fd;
+
+	if (wide == NULL)
+		return UV_EINVAL;
+	how.lpSecurityDescriptor = private_rights(false);
+	if (how.lpSecurityDescriptor == NULL) {
+		free(wide);
+		return last_error();
+	}
+	handle = CreateFileW(wide, GENERIC_WRITE, 0, &how, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
+	fd = handle == INVALID_HANDLE_VALUE ? last_error() : 0;
+	LocalFree(how.lpSecurityDescriptor);
+	free(wide);
+	if (fd < 0)
+		return fd;
+	fd = _open_osfhandle((intptr_t)handle, _O_BINARY);
+	if (fd < 0) {
+		CloseHandle(handle);
+		return UV_EMFILE;
+	}
+	return fd;
+}
+
+int file_platform_make_private_dir(const char *path)
+{
+	SECURITY_ATTRIBUTES how = {.nLength = sizeof how};
+	wchar_t *wide = wide_of_utf8(path);
+	int code = 0;
+
+	if (wide == NULL)
+		return UV_EINVAL;
+	how.lpSecurityDescriptor = private_rights(true);
+	if (how.lpSecurityDescriptor == NULL || !CreateDirectoryW(wide, &how))
+		code = last_error();
+	LocalFree(how.lpSecurityDescriptor);
+	free(wide);
+	return code;
+}
+
+int file_platform_move(const char *from, const char *to, bool replace)
+{
+	wchar_t *wide_from = wide_of_utf8(from), *wide_to = wide_of_utf8(to);
+	DWORD how = MOVEFILE_WRITE_THROUGH | (replace ? MOVEFILE_REPLACE_EXISTING : 0);
+	int code = UV_EINVAL;
+
+	if (wide_from != NULL && wide_to != NULL)
+		code = MoveFileExW(wide_from, wide_to, how) ? 0 : last_error();
+	free(wide_from);
+	free(wide_to);
+	return code;
+}
+
+/* MOVEFILE_WRITE_THROUGH has seen to it. */
+int file_platform_sync_entry(const char *path)
+{
+	(void)path;
+	return 0;
+}
+
+bool file_is_exposed(const char *path)
+{
+	(void)path;
+	return false;
+}
+
+enum status path_standard(enum path_dir which, struct buf *to, struct error *err)
+{
+	static const char *const variables[] = {
+	    [PATH_CONFIG_USER] = "APPDATA",
+	    [PATH_CONFIG_SYSTEM] = "ProgramData",
+	    [PATH_DATA_USER] = "LOCALAPPDATA",
+	    [PATH_DATA_SYSTEM] = "ProgramData",
+	};
+	char *base = program_env(variables[which]);
+
+	if (base == NULL || base[0] == '\0') {
+		free(base);
+		return error_set(err, STATUS_NOT_FOUND, "%%%s%% is not set", variables[which]);
+	}
+	path_join(to, base, "Confab");
+	free(base);
+	return STATUS_OK;
+}
