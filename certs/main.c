@@ -102,8 +102,9 @@ static const struct verb verbs[] = {
 	init_options, make_init, 0, 0},
     {"server", " [NAME|IP]...", "make a server's certificate and key",
 	"Each word is a host name, a wildcard like *.example.org, or an IP address; the first\n"
-	"names the files. Without any: localhost, 127.0.0.1 and ::1. Those three are not added\n"
-	"to given names. International names are written in their xn-- form.\n",
+	"names the files. The certificate is good for these names only. localhost, which also\n"
+	"is the default, brings 127.0.0.1 and ::1 along. International names are written in\n"
+	"their xn-- form.\n",
 	issue_options, make_server, 0, VERB_WORDS_MAX},
     {"client", " USER", "make a user's certificate and key",
 	"The user logs in with client-USER.pem and client-USER.key. USER is a name as the chat\n"

@@ -245,6 +245,7 @@ static void say_use(const struct store *store, const struct wish *wish)
 	buf_release(&line);
 }
 
+/* One more name, unless it is there already. */
 static enum status add_host(struct wish *wish, const char *word, struct error *err)
 {
 	struct name name;
@@ -260,6 +261,21 @@ static enum status add_host(struct wish *wish, const char *word, struct error *e
 		    INDEX_NAMES_MAX);
 	wish->names[wish->count++] = name;
 	return STATUS_OK;
+}
+
+/* Who connects to localhost may spell it as an address: the name brings both along. */
+static enum status add_loopback(struct wish *wish, struct error *err)
+{
+	bool is_local = false;
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; i < wish->count; i++)
+		is_local = is_local || strcmp(wish->names[i].text, "localhost") == 0;
+	if (is_local)
+		status = add_host(wish, "127.0.0.1", err);
+	if (is_local && status == STATUS_OK)
+		status = add_host(wish, "::1", err);
+	return status;
 }
 
 /* Opens the folder, issues what is wished for and says how it is used. */
@@ -280,17 +296,18 @@ static enum status make_new(struct verb_args *args, struct wish *wish, struct er
 
 enum status make_server(struct verb_args *args, struct error *err)
 {
-	static const char *const defaults[] = {"localhost", "127.0.0.1", "::1"};
-	const char *const *words = args->count > 0 ? args->words : defaults;
-	size_t count = args->count > 0 ? args->count : sizeof defaults / sizeof *defaults;
 	struct wish *wish = calloc(1, sizeof *wish);
 	enum status status = STATUS_OK;
 
 	if (wish == NULL)
 		return error_set(err, STATUS_NOMEM, "out of memory");
 	wish->kind = CERT_SERVER;
-	for (size_t i = 0; status == STATUS_OK && i < count; i++)
-		status = add_host(wish, words[i], err);
+	if (args->count == 0)
+		args->words[args->count++] = "localhost";
+	for (size_t i = 0; status == STATUS_OK && i < args->count; i++)
+		status = add_host(wish, args->words[i], err);
+	if (status == STATUS_OK)
+		status = add_loopback(wish, err);
 	if (status == STATUS_OK)
 		status = make_new(args, wish, err);
 	free(wish);
@@ -382,7 +399,7 @@ static enum status renew_with_key(struct store *store, const struct verb_args *a
 static enum status find_record(struct store *store, const char *word, struct index_record **ret,
     struct error *err)
 {
-	char serial[2 * 256 + 1];
+	char serial[SERIAL_TEXT_SIZE];
 	mbedtls_x509_crt cert;
 	bool is_serial;
 	enum status status;

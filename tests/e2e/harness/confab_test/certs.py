@@ -177,10 +177,10 @@ class Product(Certs):
 
     def make(self):
         self.call("init")
-        self.call("server", "localhost")
+        self.call("server")
 
     def client(self, user):
-        cert, key = f"{self.dir}/{user}.pem", f"{self.dir}/{user}.key"
+        cert, key = f"{self.dir}/client-{user}.pem", f"{self.dir}/client-{user}.key"
         with locked(self.dir):
             if not os.path.exists(cert):
                 self.call("client", user)

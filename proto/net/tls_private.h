@@ -1,0 +1,88 @@
+/*
+ * What the tls*.c files share and nobody else sees: mbedTLS's types stop here. tls_context.c makes
+ * contexts, tls.c runs sessions, tls_verify.c judges certificates and finds words for what is
+ * wrong with them, tls_ticket.c resumes sessions, tls_threads_*.c gives mbedTLS its mutex.
+ */
+#ifndef CONFAB_NET_TLS_PRIVATE_H
+#define CONFAB_NET_TLS_PRIVATE_H
+
+#include <mbedtls/ssl.h>
+#include <mbedtls/ssl_ticket.h>
+#include <mbedtls/x509_crl.h>
+#include <mbedtls/x509_crt.h>
+#include <stdatomic.h>
+
+#include "net/tls.h"
+
+/* --- tls_threads_win.c, tls_threads_posix.c --- */
+
+/* Before and after everything else of mbedTLS. */
+void tls_threads_startup(void);
+void tls_threads_cleanup(void);
+
+/* --- tls_ticket.c --- */
+
+struct tls_tickets {
+	mbedtls_ssl_ticket_context open;  /* sessions without a client certificate */
+	mbedtls_ssl_ticket_context shown; /* sessions with one: written, never accepted */
+};
+
+void tls_ticket_init(struct tls_tickets *tickets);
+void tls_ticket_release(struct tls_tickets *tickets);
+
+/* Makes the server's configuration give and take tickets. `tickets` must outlive it. An mbedTLS
+ * code, 0 for success. */
+int tls_ticket_configure(struct tls_tickets *tickets, mbedtls_ssl_config *config);
+
+/* --- tls_verify.c --- */
+
+#define TLS_DATE_SIZE 11 /* "2026-11-22" and NUL */
+
+/* What the verification of the peer's chain met, kept until the handshake is over. */
+struct tls_verify {
+	enum tls_role role; /* ours: a client judges a server's certificate */
+	char host[256];	    /* the name to verify; "" for a server */
+	unsigned char ip[16];
+	size_t ip_len; /* 4 or 16 when `host` is an address, else 0 */
+	bool was_run;  /* a certificate was shown and judged in this very handshake */
+	uint32_t flags;
+	char expired[TLS_DATE_SIZE], begins[TLS_DATE_SIZE];
+	char names[200];
+	char issuer[160];
+};
+
+/* Sets up for a session. False when `host` is too long to be a name. */
+bool tls_verify_init(struct tls_verify *verify, enum tls_role role, const char *host);
+
+/* mbedTLS's verify callback; `arg` is the struct tls_verify. */
+int tls_verify_callback(void *arg, mbedtls_x509_crt *cert, int depth, uint32_t *flags);
+
+/* The alert that tells the peer what is wrong. */
+unsigned char tls_verify_alert(uint32_t flags);
+
+/* Fills `err` with TLS_VERIFY and a sentence, and returns its status. */
+enum status tls_verify_error(const struct tls_verify *verify, uint32_t flags, struct error *err);
+
+/* The user a verified certificate names; "" and a problem when it names none or several. */
+void tls_verify_user(const mbedtls_x509_crt *cert, char user[TLS_USER_SIZE], char *problem,
+    size_t problem_size);
+
+/* --- tls_context.c --- */
+
+struct tls_context {
+	atomic_uint refs;
+	enum tls_role role;
+	enum tls_peer_cert peer_cert;
+	bool has_cert;
+	mbedtls_ssl_config config;
+	mbedtls_x509_crt cert;
+	mbedtls_pk_context key;
+	mbedtls_x509_crt ca;
+	mbedtls_x509_crl crl;
+	struct tls_tickets tickets;
+};
+
+/* SHA-256 of a certificate as 64 hex digits. */
+void tls_context_fingerprint(const mbedtls_x509_crt *cert, char to[TLS_FINGERPRINT_SIZE]);
+
+#endif
