@@ -91,9 +91,6 @@ bool rfc3339_get(struct slice text, int64_t *ret_unix_ms)
 	days = days_in[part[1] - 1] + (part[1] == 2 && is_leap(part[0]));
 	if (part[2] < 1 || part[2] > days || part[3] > 23 || part[4] > 59 || part[5] > 59)
 		return false;
-	if (part[1] == 2 && part[2] == 29 &&
-	    (part[0] % 4 != 0 || (part[0] % 100 == 0 && part[0] % 400 != 0)))
-		return false;
 	*ret_unix_ms = days_of(part[0], part[1], part[2]) * DAY_MS + part[3] * INT64_C(3600000) +
 		       part[4] * INT64_C(60000) + part[5] * INT64_C(1000) + part[6];
 	return true;

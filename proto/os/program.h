@@ -52,6 +52,10 @@ enum program_stream { PROGRAM_STDIN = 0, PROGRAM_STDOUT = 1, PROGRAM_STDERR = 2 
 /* Is it a terminal? (On Windows asks the console; NUL is none.) */
 bool program_is_terminal(enum program_stream stream);
 
+/* Raises the number of files and sockets that this process may have open as far as the system
+ * lets it; for servers. Windows has no such limit. */
+void program_raise_file_limit(void);
+
 /* Columns of the terminal, 80 where that is unknown. */
 unsigned program_columns(void);
 

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "os/log.h"
@@ -28,6 +29,16 @@ void program_start(int *argc, char ***argv)
 bool program_is_terminal(enum program_stream stream)
 {
 	return isatty((int)stream) == 1;
+}
+
+void program_raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }
 
 unsigned program_columns(void)

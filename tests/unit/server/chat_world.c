@@ -1,6 +1,6 @@
 #include "chat_world.h"
 
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 static enum status append(struct store *store, const struct store_entry *entries, size_t count,
     uint64_t ticket)

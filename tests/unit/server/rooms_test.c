@@ -1,7 +1,7 @@
 /*
  * The server's small rooms: configuration, throttle, the index of rooms, the mailbox.
  */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include "base/rng.h"
 #include "config.h"
