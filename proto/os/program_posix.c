@@ -19,6 +19,8 @@ void program_start(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit on the size of files, reached by a log, is an error of writing too. */
+	signal(SIGXFSZ, SIG_IGN);
 	/* Whoever started us may have closed a standard stream; the next socket or database would
 	 * take its number, and log lines would go there. */
 	for (int fd = 0; fd <= 2; fd++)
