@@ -63,12 +63,9 @@ static enum status check_name(const struct proto_field_row *row, struct slice na
     struct request_error *err)
 {
 	bool is_user = row->kind == PROTO_KIND_USER;
-	enum status status;
 
-	if ((int64_t)name.len > row->max) {
-		status = check_len(row, name.len, err);
-		return status;
-	}
+	if ((int64_t)name.len > row->max)
+		return check_len(row, name.len, err);
 	if (is_user ? proto_is_user_name(name) : proto_is_room_name(name))
 		return STATUS_OK;
 	return bad_field(err, row->name,
@@ -174,7 +171,7 @@ static enum status check_field(const struct proto_field_row *row, const struct j
 	return STATUS_OK;
 }
 
-/* PROTOCOL.md, 5.3: of the fields marked so, a request has exactly one. */
+/* PROTOCOL.md, 5.3. */
 static enum status check_either(const struct proto_cmd_row *cmd, const struct json *root,
     struct request_error *err)
 {

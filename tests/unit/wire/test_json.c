@@ -8,7 +8,9 @@ struct row {
 };
 
 /* A literal may hold NUL bytes: its length is the array's. */
+/* clang-format off */
 #define ROW(text) {text, sizeof(text) - 1}
+/* clang-format on */
 
 static const struct row accepted[] = {
     ROW("{}"),
@@ -252,7 +254,7 @@ TEST(unit__json__cuts_a_long_key_in_no_character)
 TEST(unit__json__reads_values)
 {
 	struct json *root = parse("{\"t\":\"a\\u00e9\\ud83d\\ude00\\/\",\"n\":null,\"b\":true,"
-				  "\"f\":false,\"i\":42,\"T\":1,\"l\":[1,\"x\",{}],\"o\":{}}");
+	                          "\"f\":false,\"i\":42,\"T\":1,\"l\":[1,\"x\",{}],\"o\":{}}");
 	const struct json *list = json_get(root, "l"), *item;
 
 	CHECK_INT(json_type(root), JSON_OBJECT);
@@ -321,10 +323,12 @@ TEST(unit__json_int__takes_integral_numbers_in_range)
 TEST(unit__json__prints_the_shortest_form)
 {
 	static const char *const rows[][2] = {
-	    {"{ \"a\" : [ 1 , true , null , \"x\" ] , \"b\" : { } }", "{\"a\":[1,true,null,\"x\"],\"b\":{}}"},
+	    {"{ \"a\" : [ 1 , true , null , \"x\" ] , \"b\" : { } }",
+	        "{\"a\":[1,true,null,\"x\"],\"b\":{}}"},
 	    {"[]", "[]"},
 	    {"[false]", "[false]"},
-	    {"\"\\u0001\\u001f\\b\\f\\n\\r\\t\\\"\\\\\\/\"", "\"\\u0001\\u001f\\b\\f\\n\\r\\t\\\"\\\\/\""},
+	    {"\"\\u0001\\u001f\\b\\f\\n\\r\\t\\\"\\\\\\/\"",
+	        "\"\\u0001\\u001f\\b\\f\\n\\r\\t\\\"\\\\/\""},
 	    {"\"\x7F\xE2\x80\xA8\\u2028\\u00e9\"", "\"\x7F\xE2\x80\xA8\xE2\x80\xA8\xC3\xA9\""},
 	    {"{\"\\n\":1}", "{\"\\n\":1}"},
 	    {"0", "0"},
@@ -396,7 +400,8 @@ TEST(unit__json__writes_a_text)
 	json_end(&w);
 	CHECK(!to.failed);
 	CHECK_STR(buf_text(&to),
-	    "{\"s\":\"a\\\"b\\\\c\\u0001\\n\",\"empty\":\"\",\"min\":-9223372036854775808,\"zero\":0,"
+	    "{\"s\":\"a\\\"b\\\\c\\u0001\\n\",\"empty\":\"\",\"min\":-9223372036854775808,\"zero\":"
+	    "0,"
 	    "\"yes\":true,\"none\":null,\"list\":[1,{},{\"no\":false}],\"o\":{\"raw\":[1]},"
 	    "\"time\":\"1970-01-01T00:00:00.000Z\"}");
 	buf_release(&to);
@@ -486,14 +491,10 @@ TEST(unit__json__finds_equal_keys_among_thousands)
 
 UNIT_MAIN(CASE(unit__json__accepts_what_rfc_8259_allows),
     CASE(unit__json__refuses_what_the_protocol_does_not_allow),
-    CASE(unit__json__refuses_every_start_of_a_text),
-    CASE(unit__json__says_what_is_wrong_and_where),
-    CASE(unit__json__cuts_a_long_key_in_no_character),
-    CASE(unit__json__reads_values),
+    CASE(unit__json__refuses_every_start_of_a_text), CASE(unit__json__says_what_is_wrong_and_where),
+    CASE(unit__json__cuts_a_long_key_in_no_character), CASE(unit__json__reads_values),
     CASE(unit__json_int__takes_integral_numbers_in_range),
     CASE(unit__json__prints_the_shortest_form),
-    CASE(unit__json__prints_no_more_than_the_buffer_may_hold),
-    CASE(unit__json__writes_a_text),
-    CASE(unit__json__writing_past_the_maximum_fails),
-    CASE(unit__json__bears_hostile_sizes),
+    CASE(unit__json__prints_no_more_than_the_buffer_may_hold), CASE(unit__json__writes_a_text),
+    CASE(unit__json__writing_past_the_maximum_fails), CASE(unit__json__bears_hostile_sizes),
     CASE(unit__json__finds_equal_keys_among_thousands))

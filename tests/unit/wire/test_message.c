@@ -57,7 +57,8 @@ TEST(unit__message__round_trips_a_reply)
 
 TEST(unit__message__round_trips_ids_of_all_kinds)
 {
-	static const char *const ids[] = {"", "a", "\"\\\n\x01", "Za\xC5\xBC\xC3\xB3\xC5\x82\xC4\x87",
+	static const char *const ids[] = {"", "a", "\"\\\n\x01",
+	    "Za\xC5\xBC\xC3\xB3\xC5\x82\xC4\x87",
 	    "0123456789012345678901234567890123456789012345678901234567890123"};
 	struct request_id none = {.kind = REQUEST_ID_NONE};
 	struct json_writer w;
@@ -96,7 +97,7 @@ TEST(unit__message__round_trips_an_error)
 	buf_init(&out, 1000);
 	message_put_error(&out, &id, &error);
 	CHECK_STR(line(), "{\"re\":\"x\",\"ok\":false,\"error\":\"rate_limited\","
-			  "\"message\":\"slow down, \\\"alice\\\"\",\"retry_after\":3}\n");
+	                  "\"message\":\"slow down, \\\"alice\\\"\",\"retry_after\":3}\n");
 	message = parse_out();
 	CHECK(!message.ok);
 	CHECK(slice_is(message.error, "rate_limited"));
@@ -109,7 +110,7 @@ TEST(unit__message__round_trips_an_error)
 	buf_init(&out, 1000);
 	message_put_error(&out, NULL, &error);
 	CHECK_STR(line(), "{\"re\":null,\"ok\":false,\"error\":\"too_large\",\"message\":\"long\","
-			  "\"field\":\"text\",\"limit\":8192}\n");
+	                  "\"field\":\"text\",\"limit\":8192}\n");
 	buf_release(&out);
 }
 
@@ -165,11 +166,11 @@ TEST(unit__message__says_goodbye)
 	buf_init(&out, 1000);
 	message_put_goodbye(&out, PROTO_REASON_flood, "three logins failed");
 	CHECK_STR(line(), "{\"event\":\"goodbye\",\"reason\":\"flood\","
-			  "\"message\":\"three logins failed\"}\n");
+	                  "\"message\":\"three logins failed\"}\n");
 	buf_clear(&out);
 	message_put_goodbye(&out, PROTO_REASON_shutdown, NULL);
 	CHECK_STR(line(), "{\"event\":\"goodbye\",\"reason\":\"shutdown\","
-			  "\"message\":\"the server stops\"}\n");
+	                  "\"message\":\"the server stops\"}\n");
 	buf_release(&out);
 }
 
@@ -189,7 +190,7 @@ TEST(unit__message_parse__refuses_what_no_server_sends)
 	    "{\"re\":-1,\"ok\":true}",
 	    "{\"re\":1.5,\"ok\":true}",
 	    "{\"re\":[],\"ok\":true}",
-	    "{\"re\":\"01234567890123456789012345678901234567890123456789012345678901234\",\"ok\":true}",
+	    "{\"ok\":true,\"re\":\"0123456789012345678901234567890123456789012345678901234567890123456\"}",
 	    "{\"ok\":true}",
 	    "{\"event\":7}",
 	    "{\"event\":\"\"}",
@@ -228,11 +229,9 @@ TEST(unit__message_parse__takes_what_a_later_server_may_send)
 }
 
 UNIT_MAIN(CASE(unit__message__round_trips_a_reply),
-    CASE(unit__message__round_trips_ids_of_all_kinds),
-    CASE(unit__message__round_trips_an_error),
+    CASE(unit__message__round_trips_ids_of_all_kinds), CASE(unit__message__round_trips_an_error),
     CASE(unit__message__an_error_without_a_sentence_says_its_meaning),
     CASE(unit__message__a_long_sentence_is_cut_in_no_character),
-    CASE(unit__message__round_trips_an_event),
-    CASE(unit__message__says_goodbye),
+    CASE(unit__message__round_trips_an_event), CASE(unit__message__says_goodbye),
     CASE(unit__message_parse__refuses_what_no_server_sends),
     CASE(unit__message_parse__takes_what_a_later_server_may_send))

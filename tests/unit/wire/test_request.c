@@ -27,8 +27,7 @@ static void check_bad(const struct bad_row *row)
 {
 	enum status status = parse(row->line);
 
-	if (status != STATUS_INVALID ||
-	    strcmp(proto_error_name(error.code), row->code) != 0 ||
+	if (status != STATUS_INVALID || strcmp(proto_error_name(error.code), row->code) != 0 ||
 	    strcmp(error.field != NULL ? error.field : "", row->field) != 0 ||
 	    error.limit != row->limit || error.retry_after != 0 || error.message[0] == '\0') {
 		fprintf(stderr, "%s: status %d, %s, field %s, limit %lld: %s\n", row->line,
@@ -72,7 +71,7 @@ TEST(unit__request__takes_usable_ids)
 	CHECK_INT(request.id.len, 0);
 	request_release(&request);
 	check_good("{\"cmd\":\"ping\",\"id\":"
-		   "\"0123456789012345678901234567890123456789012345678901234567890123\"}");
+	           "\"0123456789012345678901234567890123456789012345678901234567890123\"}");
 	CHECK_INT(request.id.len, 64);
 	CHECK_INT(strlen(request.id.text), 64);
 	request_release(&request);
@@ -91,7 +90,7 @@ TEST(unit__request__an_unusable_id_comes_first)
 	    {"{\"id\":1000000000000000,\"cmd\":\"ping\"}", "bad_field", "id", 0},
 	    {"{\"id\":\"01234567890123456789012345678901234567890123456789012345678901234\","
 	     "\"cmd\":\"ping\"}",
-		"bad_field", "id", 0});
+	        "bad_field", "id", 0});
 	CHECK_INT(request.id.kind, REQUEST_ID_NONE);
 }
 
@@ -109,7 +108,8 @@ TEST(unit__request__keeps_the_id_of_a_failure)
 TEST(unit__request__refuses_a_command_that_is_none)
 {
 	CHECK_BAD({"{}", "bad_field", "cmd", 0}, {"{\"cmd\":7}", "bad_field", "cmd", 0},
-	    {"{\"cmd\":null}", "bad_field", "cmd", 0}, {"{\"CMD\":\"ping\"}", "bad_field", "cmd", 0},
+	    {"{\"cmd\":null}", "bad_field", "cmd", 0},
+	    {"{\"CMD\":\"ping\"}", "bad_field", "cmd", 0},
 	    {"{\"cmd\":\"\"}", "unknown_command", "", 0},
 	    {"{\"cmd\":\"Ping\"}", "unknown_command", "", 0},
 	    {"{\"cmd\":\"history\",\"room\":\"dev\"}", "unknown_command", "", 0});
@@ -122,7 +122,7 @@ TEST(unit__request__refuses_a_command_that_is_none)
 TEST(unit__request__takes_every_field)
 {
 	check_good("{\"cmd\":\"send\",\"id\":1,\"room\":\"dev\",\"text\":\"hi\",\"nonce\":\"n\","
-		   "\"reply\":3,\"kind\":\"notice\",\"data\":{\"a\":[null]},\"unknown\":[1]}");
+	           "\"reply\":3,\"kind\":\"notice\",\"data\":{\"a\":[null]},\"unknown\":[1]}");
 	CHECK_INT(request.cmd, PROTO_CMD_send);
 	CHECK(slice_is(request_field(&request, PROTO_FIELD_send_room)->text, "dev"));
 	CHECK(!request_field(&request, PROTO_FIELD_send_to)->present);
@@ -135,7 +135,7 @@ TEST(unit__request__takes_every_field)
 	request_release(&request);
 
 	check_good("{\"cmd\":\"create\",\"room\":\"a\",\"private\":true,\"guests\":false,"
-		   "\"topic\":\"\",\"history\":\"none\"}");
+	           "\"topic\":\"\",\"history\":\"none\"}");
 	CHECK(request_field(&request, PROTO_FIELD_create_private)->flag);
 	CHECK(request_field(&request, PROTO_FIELD_create_guests)->present);
 	CHECK(!request_field(&request, PROTO_FIELD_create_guests)->flag);
@@ -187,11 +187,12 @@ TEST(unit__request__names)
 	    {"{\"cmd\":\"join\",\"room\":\"@bob\"}", "bad_field", "room", 0},
 	    {"{\"cmd\":\"join\",\"room\":\"\xC3\xB3\"}", "bad_field", "room", 0},
 	    /* 65 bytes, and not even a name: too long is what is said first. */
-	    {"{\"cmd\":\"join\",\"room\":\"A123456789012345678901234567890123456789012345678901234567890"
+	    {"{\"cmd\":\"join\",\"room\":"
+	     "\"A123456789012345678901234567890123456789012345678901234567890"
 	     "1234\"}",
-		"too_large", "room", 64},
+	        "too_large", "room", 64},
 	    {"{\"cmd\":\"login\",\"user\":\"a12345678901234567890123456789012\"}", "too_large",
-		"user", 32});
+	        "user", 32});
 	check_good("{\"cmd\":\"login\",\"user\":\"a1234567890123456789012345678901\"}");
 	request_release(&request);
 }
@@ -203,8 +204,8 @@ TEST(unit__request__choices)
 	    {"{\"cmd\":\"status\",\"status\":\"online|away\"}", "bad_field", "status", 0},
 	    {"{\"cmd\":\"create\",\"room\":\"a\",\"history\":\"full\"}", "bad_field", "history", 0},
 	    {"{\"cmd\":\"status\",\"status\":\"Busy\"}", "bad_field", "status", 0});
-	CHECK_STR(error.message,
-	    "the field \"status\" must be one of \"online\", \"away\", \"busy\"");
+	CHECK_STR(
+	    error.message, "the field \"status\" must be one of \"online\", \"away\", \"busy\"");
 	check_good("{\"cmd\":\"status\",\"status\":\"busy\"}");
 	CHECK_INT(request_field(&request, PROTO_FIELD_status_status)->number, 2);
 	request_release(&request);
@@ -214,8 +215,10 @@ TEST(unit__request__exactly_one_of_two)
 {
 	CHECK_BAD({"{\"cmd\":\"send\",\"text\":\"x\"}", "bad_field", "room", 0},
 	    {"{\"cmd\":\"send\",\"text\":7}", "bad_field", "room", 0},
-	    {"{\"cmd\":\"send\",\"to\":\"b\",\"room\":\"a\",\"text\":\"x\"}", "bad_field", "room", 0},
-	    {"{\"cmd\":\"send\",\"to\":\"b\",\"room\":null,\"text\":\"x\"}", "bad_field", "room", 0},
+	    {"{\"cmd\":\"send\",\"to\":\"b\",\"room\":\"a\",\"text\":\"x\"}", "bad_field", "room",
+	        0},
+	    {"{\"cmd\":\"send\",\"to\":\"b\",\"room\":null,\"text\":\"x\"}", "bad_field", "room",
+	        0},
 	    {"{\"cmd\":\"send\",\"to\":\"B\",\"text\":\"x\"}", "bad_field", "to", 0},
 	    {"{\"cmd\":\"typing\",\"to\":\"b\",\"room\":\"a\"}", "bad_field", "room", 0});
 	CHECK_STR(error.message, "the field \"room\" and \"to\" exclude each other");
@@ -262,11 +265,10 @@ TEST(unit__request__too_large)
 TEST(unit__request__data_counts_as_printed)
 {
 	/* {"k":"…"} is 8 bytes more than what is in it; white space does not count. */
-	CHECK_INT(parse_long("\"text\":\"t\",\"data\":", "{ \"k\" :    \"", 4088, "\" }"),
-	    STATUS_OK);
+	CHECK_INT(
+	    parse_long("\"text\":\"t\",\"data\":", "{ \"k\" :    \"", 4088, "\" }"), STATUS_OK);
 	request_release(&request);
-	CHECK_INT(parse_long("\"text\":\"t\",\"data\":", "{\"k\":\"", 4089, "\"}"),
-	    STATUS_INVALID);
+	CHECK_INT(parse_long("\"text\":\"t\",\"data\":", "{\"k\":\"", 4089, "\"}"), STATUS_INVALID);
 	CHECK_INT(error.code, PROTO_ERR_too_large);
 	CHECK_STR(error.field, "data");
 	CHECK_INT(error.limit, 4096);
@@ -278,23 +280,18 @@ TEST(unit__request__data_counts_as_printed)
 TEST(unit__request__the_first_rule_in_table_order_wins)
 {
 	CHECK_BAD({"{\"cmd\":\"send\",\"kind\":\"x\",\"text\":\"\",\"room\":\"A\"}", "bad_field",
-		      "room", 0},
-	    {"{\"cmd\":\"send\",\"kind\":\"x\",\"text\":\"\",\"room\":\"a\"}", "bad_field", "text", 0},
+	              "room", 0},
+	    {"{\"cmd\":\"send\",\"kind\":\"x\",\"text\":\"\",\"room\":\"a\"}", "bad_field", "text",
+	        0},
 	    {"{\"cmd\":\"send\",\"kind\":\"x\",\"reply\":0,\"text\":\"t\",\"room\":\"a\"}",
-		"bad_field", "reply", 0});
+	        "bad_field", "reply", 0});
 }
 
-UNIT_MAIN(CASE(unit__request__bad_json),
-    CASE(unit__request__takes_usable_ids),
-    CASE(unit__request__an_unusable_id_comes_first),
-    CASE(unit__request__keeps_the_id_of_a_failure),
-    CASE(unit__request__refuses_a_command_that_is_none),
-    CASE(unit__request__takes_every_field),
-    CASE(unit__request__missing_and_wrong_types),
-    CASE(unit__request__ranges),
-    CASE(unit__request__names),
-    CASE(unit__request__choices),
-    CASE(unit__request__exactly_one_of_two),
-    CASE(unit__request__too_large),
+UNIT_MAIN(CASE(unit__request__bad_json), CASE(unit__request__takes_usable_ids),
+    CASE(unit__request__an_unusable_id_comes_first), CASE(unit__request__keeps_the_id_of_a_failure),
+    CASE(unit__request__refuses_a_command_that_is_none), CASE(unit__request__takes_every_field),
+    CASE(unit__request__missing_and_wrong_types), CASE(unit__request__ranges),
+    CASE(unit__request__names), CASE(unit__request__choices),
+    CASE(unit__request__exactly_one_of_two), CASE(unit__request__too_large),
     CASE(unit__request__data_counts_as_printed),
     CASE(unit__request__the_first_rule_in_table_order_wins))

@@ -13,8 +13,8 @@ TEST(unit__tables__finds_every_name)
 	for (int i = 0; i < PROTO_EVENT_COUNT; i++) {
 		enum proto_event event = PROTO_EVENT_COUNT;
 
-		CHECK(proto_event_find(slice_of(proto_event_row((enum proto_event)i)->name),
-		    &event));
+		CHECK(
+		    proto_event_find(slice_of(proto_event_row((enum proto_event)i)->name), &event));
 		CHECK_INT(event, i);
 	}
 	for (int i = 0; i < PROTO_ERR_COUNT; i++) {
@@ -34,7 +34,7 @@ TEST(unit__tables__reasons_and_limits_are_unique)
 		CHECK(proto_reason_meaning((enum proto_reason)i)[0] != '\0');
 		for (int j = 0; j < i; j++)
 			CHECK(strcmp(proto_reason_name((enum proto_reason)i),
-				  proto_reason_name((enum proto_reason)j)) != 0);
+			          proto_reason_name((enum proto_reason)j)) != 0);
 	}
 	for (size_t i = 0; proto_limit_row(i) != NULL; i++) {
 		CHECK(proto_limit_row(i)->value > 0);
@@ -48,7 +48,8 @@ TEST(unit__tables__reasons_and_limits_are_unique)
 
 TEST(unit__tables__finds_no_other_name)
 {
-	static const char *const names[] = {"", "logi", "loginn", "Login", "login ", "re", "\xC3\xB3"};
+	static const char *const names[] = {
+	    "", "logi", "loginn", "Login", "login ", "re", "\xC3\xB3"};
 	enum proto_cmd cmd;
 	enum proto_event event;
 	enum proto_error error;
@@ -81,8 +82,9 @@ TEST(unit__tables__fields_stand_behind_their_command)
 			CHECK(row->kind != PROTO_KIND_CHOICE || row->note[0] != '\0');
 			either += row->need == PROTO_EITHER;
 			for (unsigned k = 0; k < j; k++)
-				CHECK(strcmp(row->name,
-					  proto_field_row((enum proto_field)(total + k))->name) != 0);
+				CHECK(
+				    strcmp(row->name,
+				        proto_field_row((enum proto_field)(total + k))->name) != 0);
 		}
 		CHECK(either == 0 || either == 2);
 		total += cmd->field_count;
@@ -96,22 +98,24 @@ TEST(unit__tables__fields_stand_behind_their_command)
 TEST(unit__tables__know_a_name)
 {
 	static const char *const good[] = {"a", "0", "alice", "a.b_c-d", "9-", "x..", "room_1"};
-	static const char *const bad[] = {"", ".", "-a", "_a", "Alice", "a b", "a@b", "\xC3\xB3",
-	    "a\n", "a/b", "@bob"};
+	static const char *const bad[] = {
+	    "", ".", "-a", "_a", "Alice", "a b", "a@b", "\xC3\xB3", "a\n", "a/b", "@bob"};
 	char name[70];
 
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-		CHECK(proto_is_user_name(slice_of(good[i])) && proto_is_room_name(slice_of(good[i])));
+		CHECK(
+		    proto_is_user_name(slice_of(good[i])) && proto_is_room_name(slice_of(good[i])));
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		CHECK(!proto_is_user_name(slice_of(bad[i])) && !proto_is_room_name(slice_of(bad[i])));
+		CHECK(
+		    !proto_is_user_name(slice_of(bad[i])) && !proto_is_room_name(slice_of(bad[i])));
 	memset(name, 'x', sizeof name);
-	CHECK(proto_is_user_name(slice_make(name, 32)) && !proto_is_user_name(slice_make(name, 33)));
-	CHECK(proto_is_room_name(slice_make(name, 64)) && !proto_is_room_name(slice_make(name, 65)));
+	CHECK(
+	    proto_is_user_name(slice_make(name, 32)) && !proto_is_user_name(slice_make(name, 33)));
+	CHECK(
+	    proto_is_room_name(slice_make(name, 64)) && !proto_is_room_name(slice_make(name, 65)));
 	CHECK(!proto_is_user_name(slice_make("a\0", 2)));
 }
 
-UNIT_MAIN(CASE(unit__tables__finds_every_name),
-    CASE(unit__tables__reasons_and_limits_are_unique),
-    CASE(unit__tables__finds_no_other_name),
-    CASE(unit__tables__fields_stand_behind_their_command),
+UNIT_MAIN(CASE(unit__tables__finds_every_name), CASE(unit__tables__reasons_and_limits_are_unique),
+    CASE(unit__tables__finds_no_other_name), CASE(unit__tables__fields_stand_behind_their_command),
     CASE(unit__tables__know_a_name))
