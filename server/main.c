@@ -317,6 +317,7 @@ static enum program_exit run(struct server *server)
 	server->mutex = mutex_new();
 	server->cond = cond_new();
 	stop_watch(on_stop, server);
+	program_raise_file_limit();
 	if (start(server, &err) == STATUS_OK)
 		wait_for_stop(server);
 	stop(server);

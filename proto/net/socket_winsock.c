@@ -281,8 +281,8 @@ static SOCKET listen_at(const ADDRINFOW *address)
 
 	if (s == INVALID_SOCKET)
 		return INVALID_SOCKET;
-	/* Without it another program could bind the same port and take our connections. A port
-	 * with lingering connections of a server that ended can be bound all the same. */
+	/* Without it another program could bind the same port and take our connections. Those of
+	 * an earlier server that linger in TIME_WAIT do not hinder us here. */
 	set_option(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1);
 	/* IPv4 has a socket of its own: both kinds then work in the same way on every system. */
 	if (address->ai_family == AF_INET6)

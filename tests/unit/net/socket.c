@@ -342,7 +342,7 @@ TEST(unit__accept__ends_when_told)
 {
 	CHECK_INT(socket_startup(NULL), STATUS_OK);
 	/* Before, while and after it blocks: which of them it is, the threads decide. */
-	for (int round = 0; round < 50; round++) {
+	for (int round = 0; round < 20; round++) {
 		struct accepting accepting = {SOCKET_NONE, STATUS_OK};
 		struct socket_address address;
 		struct thread *thread;
