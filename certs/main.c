@@ -21,6 +21,10 @@
 	{                                                                                          \
 		"from", '\0', "YYYY-MM-DD", "good from this day, 00:00 UTC, not from an hour ago"  \
 	}
+#define OPTION_QUIET                                                                               \
+	{                                                                                          \
+		"quiet", 'q', NULL, "say nothing but warnings and errors"                          \
+	}
 #define OPTION_HELP                                                                                \
 	{                                                                                          \
 		"help", 'h', NULL, "this text"                                                     \
@@ -36,6 +40,7 @@ static const struct option init_options[] = {
     {"days", '\0', "N", "good for N days (default: 3652, ten years)"},
     OPTION_FROM,
     {"force", 'f', NULL, "replace the CA that is there: what it issued works no longer"},
+    OPTION_QUIET,
     OPTION_HELP,
     OPTION_END,
 };
@@ -45,6 +50,7 @@ static const struct option issue_options[] = {
     {"days", '\0', "N", "good for N days (default: 397)"},
     OPTION_FROM,
     {"force", 'f', NULL, "replace certificate and key where they are there already"},
+    OPTION_QUIET,
     OPTION_HELP,
     OPTION_END,
 };
@@ -54,6 +60,7 @@ static const struct option renew_options[] = {
     {"new-key", 'k', NULL, "make a new key, too"},
     {"days", '\0', "N", "good for N days (default: 397; for the CA 3652)"},
     OPTION_FROM,
+    OPTION_QUIET,
     OPTION_HELP,
     OPTION_END,
 };
@@ -61,6 +68,7 @@ static const struct option renew_options[] = {
 static const struct option revoke_options[] = {
     OPTION_DIR,
     {"force", 'f', NULL, "take a SERIAL that the record does not know"},
+    OPTION_QUIET,
     OPTION_HELP,
     OPTION_END,
 };
@@ -68,6 +76,7 @@ static const struct option revoke_options[] = {
 static const struct option crl_options[] = {
     OPTION_DIR,
     {"days", '\0', "N", "good for N days (default: to the end of the CA)"},
+    OPTION_QUIET,
     OPTION_HELP,
     OPTION_END,
 };
@@ -78,6 +87,7 @@ static const struct option status_options[] = {
     OPTION_DIR,
     {"warn", 'w', "DAYS", "exit 1 if something ends in less than DAYS days (default: 30)"},
     {"all", 'a', NULL, "former ones, too, and the serial numbers"},
+    OPTION_QUIET,
     OPTION_HELP,
     OPTION_END,
 };
@@ -148,7 +158,7 @@ static void print(struct buf *text)
 	struct error err = {0};
 
 	if (talk_data(text, &err) != STATUS_OK)
-		talk_say("%s", err.text);
+		talk_warn("%s", err.text);
 	buf_release(text);
 }
 
@@ -210,6 +220,8 @@ static enum status take_option(struct parse *parse, const struct option *option,
 		args->force = true;
 	else if (slice_is(name, "new-key"))
 		args->new_key = true;
+	else if (slice_is(name, "quiet"))
+		talk_be_quiet();
 	else if (slice_is(name, "all"))
 		args->all = true;
 	else if (!(args->has_from = dates_get_day(slice_of(value), &args->from_ms)))
@@ -316,7 +328,7 @@ int main(int argc, char **argv)
 	else
 		status = run_verb(&parse, argc, argv, &err);
 	if (status != STATUS_OK) {
-		talk_say("%s", err.text[0] != '\0' ? err.text : status_text(status));
+		talk_warn("%s", err.text[0] != '\0' ? err.text : status_text(status));
 		return program_exit_of(status);
 	}
 	return parse.args.is_below_warn ? EXIT_OTHER : EXIT_DONE;

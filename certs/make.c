@@ -132,7 +132,7 @@ static void clamp_end(const struct store *store, struct issue_request *request)
 	if (request->end_ms <= ca_end_ms)
 		return;
 	request->end_ms = ca_end_ms;
-	talk_say("warning: it ends with the CA, which confab-certs renew ca would make last longer");
+	talk_warn("warning: it ends with the CA, which confab-certs renew ca would make last longer");
 }
 
 static enum status put_record(struct store *store, const struct wish *wish,

@@ -61,25 +61,17 @@ static void put_time(struct buf *to, const char *label, const mbedtls_x509_time 
 
 static void put_name(struct buf *to, const mbedtls_x509_buf *name)
 {
-	char ip[NAME_TEXT_SIZE];
+	int kind = name->tag & MBEDTLS_ASN1_TAG_VALUE_MASK;
 	struct slice text = slice_make((const char *)name->p, name->len);
+	char ip[NAME_TEXT_SIZE];
 
-	switch (name->tag & MBEDTLS_ASN1_TAG_VALUE_MASK) {
-	case MBEDTLS_X509_SAN_DNS_NAME:
-		buf_put_str(to, "DNS ");
+	if (kind == MBEDTLS_X509_SAN_IP_ADDRESS && name_ip_text(name->p, name->len, ip)) {
+		buf_put_fmt(to, "IP %s", ip);
+	} else if (kind == MBEDTLS_X509_SAN_DNS_NAME ||
+	    kind == MBEDTLS_X509_SAN_UNIFORM_RESOURCE_IDENTIFIER) {
+		buf_put_str(to, kind == MBEDTLS_X509_SAN_DNS_NAME ? "DNS " : "URI ");
 		talk_put_foreign(to, text);
-		break;
-	case MBEDTLS_X509_SAN_UNIFORM_RESOURCE_IDENTIFIER:
-		buf_put_str(to, "URI ");
-		talk_put_foreign(to, text);
-		break;
-	case MBEDTLS_X509_SAN_IP_ADDRESS:
-		if (name_ip_text(name->p, name->len, ip)) {
-			buf_put_fmt(to, "IP %s", ip);
-			break;
-		}
-		/* fall through */
-	default:
+	} else {
 		buf_put_str(to, "(a name of another kind)");
 	}
 }

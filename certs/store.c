@@ -153,8 +153,8 @@ static enum status load_key(struct store *store, struct error *err)
 	if (status != STATUS_OK)
 		goto out;
 	if (file_is_exposed(buf_text(&path)))
-		talk_say("warning: others can read %s, with which anybody can be impersonated; "
-			 "make it readable for its owner only",
+		talk_warn("warning: others can read %s, with which anybody can be impersonated; "
+			  "make it readable for its owner only",
 		    buf_text(&path));
 	status = issue_key_get(buf_slice(&text), &store->key, &why);
 	if (status != STATUS_OK)

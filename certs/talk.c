@@ -5,20 +5,45 @@
 #include "base/utf8.h"
 #include "os/program.h"
 
-void talk_say(const char *format, ...)
+static bool is_quiet;
+
+void talk_be_quiet(void)
+{
+	is_quiet = true;
+}
+
+static void put_line(const char *format, va_list args) PRINTF_LIKE(1, 0);
+static void put_line(const char *format, va_list args)
 {
 	struct buf line;
-	va_list args;
 
 	buf_init(&line, 64 << 10);
 	buf_put_str(&line, "confab-certs: ");
-	va_start(args, format);
 	buf_put_vfmt(&line, format, args);
-	va_end(args);
 	buf_put_char(&line, '\n');
 	/* Nobody is left to tell when standard error cannot be written. */
 	(void)program_write(PROGRAM_STDERR, line.ptr, line.len);
 	buf_release(&line);
+}
+
+void talk_say(const char *format, ...)
+{
+	va_list args;
+
+	if (is_quiet)
+		return;
+	va_start(args, format);
+	put_line(format, args);
+	va_end(args);
+}
+
+void talk_warn(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put_line(format, args);
+	va_end(args);
 }
 
 enum status talk_data(struct buf *data, struct error *err)
