@@ -1,6 +1,12 @@
 #!/bin/sh
-# Runs a Windows program under Wine, quietly and without a display.
+# Runs a Windows program under Wine, quietly and without a display. Its prefix is in the build
+# folder unless WINEPREFIX names another.
 WINEDEBUG=-all
 WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe="
-export WINEDEBUG WINEDLLOVERRIDES
+if [ -z "${WINEPREFIX:-}" ]; then
+    top=$(cd "$(dirname "$0")/.." && pwd)
+    mkdir -p "$top/build/windows"
+    WINEPREFIX=$top/build/windows/wineprefix
+fi
+export WINEDEBUG WINEDLLOVERRIDES WINEPREFIX
 exec /usr/lib/wine/wine64 "$@"

@@ -42,7 +42,7 @@ bool buf_put_slice(struct buf *buf, struct slice text);
 bool buf_put_str(struct buf *buf, const char *text);
 bool buf_put_char(struct buf *buf, char c);
 bool buf_put_fmt(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
-bool buf_put_vfmt(struct buf *buf, const char *format, va_list args);
+bool buf_put_vfmt(struct buf *buf, const char *format, va_list args) PRINTF_LIKE(2, 0);
 
 /* Removes `len` bytes from the front. */
 void buf_drop(struct buf *buf, size_t len);

@@ -1,7 +1,11 @@
 #include "net/socket.h"
 
+#include <stdlib.h>
+
 #include "base/str.h"
 #include "net/socket_platform.h"
+#include "os/clock.h"
+#include "os/thread.h"
 
 static enum status usage(struct error *err, const char *text, const char *what)
 {
@@ -70,6 +74,96 @@ uint64_t socket_platform_share(uint64_t now_ms, uint64_t end_ms, unsigned addres
 	if (share < 1000)
 		share = left < 1000 ? left : 1000;
 	return now_ms + share;
+}
+
+/* Belongs to both threads; the one that is done with it last frees it. */
+struct run {
+	struct mutex *mutex;
+	struct cond *changed;
+	bool is_done, is_left;
+	void (*fn)(void *arg);
+	void (*release)(void *arg);
+	void *arg;
+};
+
+static void run_free(struct run *run)
+{
+	cond_free(run->changed);
+	mutex_free(run->mutex);
+	free(run);
+}
+
+static void run_thread(void *arg)
+{
+	struct run *run = arg;
+	bool is_left;
+
+	run->fn(run->arg);
+	mutex_lock(run->mutex);
+	run->is_done = true;
+	is_left = run->is_left;
+	cond_wake_all(run->changed);
+	mutex_unlock(run->mutex);
+	if (is_left) {
+		run->release(run->arg);
+		run_free(run);
+	}
+}
+
+static enum status run_wait(struct run *run, uint64_t end_ms, const volatile bool *cancel)
+{
+	enum status status = STATUS_OK;
+
+	mutex_lock(run->mutex);
+	while (!run->is_done && status == STATUS_OK) {
+		uint64_t now = clock_mono_ms(), left = end_ms > now ? end_ms - now : 0;
+
+		if (cancel != NULL && *cancel)
+			status = STATUS_INTERRUPTED;
+		else if (left == 0)
+			status = STATUS_TIMEOUT;
+		else
+			cond_wait_ms(run->changed, run->mutex,
+			    left < CANCEL_SLICE_MS ? left : CANCEL_SLICE_MS);
+	}
+	run->is_left = status != STATUS_OK;
+	mutex_unlock(run->mutex);
+	return status;
+}
+
+enum status socket_platform_run(void (*fn)(void *arg), void (*release)(void *arg), void *arg,
+    uint64_t end_ms, const volatile bool *cancel)
+{
+	struct run *run = calloc(1, sizeof *run);
+	struct thread *thread;
+	enum status status;
+
+	if (run == NULL) {
+		release(arg);
+		return STATUS_NOMEM;
+	}
+	*run = (struct run){mutex_new(), cond_new(), false, false, fn, release, arg};
+	if (thread_start("resolve", run_thread, run, &thread) != STATUS_OK) {
+		run_free(run);
+		release(arg);
+		return STATUS_NOMEM;
+	}
+	status = run_wait(run, end_ms, cancel);
+	if (status != STATUS_OK) {
+		thread_detach(thread);
+		return status;
+	}
+	thread_join(thread);
+	run_free(run);
+	return STATUS_OK;
+}
+
+enum status socket_platform_resolve_error(
+    struct error *err, enum status status, const char *host, const char *reason)
+{
+	if (status == STATUS_INTERRUPTED)
+		return error_set(err, status, "interrupted");
+	return error_set(err, status, "the host \"%.200s\" cannot be resolved: %s", host, reason);
 }
 
 enum status socket_platform_listen_error(

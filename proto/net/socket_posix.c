@@ -6,9 +6,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "net/socket_platform.h"
 #include "os/clock.h"
 
@@ -67,22 +69,76 @@ void socket_cleanup(void)
 {
 }
 
-static enum status resolve(
-    const char *host, uint16_t port, int flags, struct addrinfo **ret_list, struct error *err)
+static int look_up(const char *host, uint16_t port, int flags, struct addrinfo **ret_list)
 {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC,
 	    .ai_socktype = SOCK_STREAM,
 	    .ai_protocol = IPPROTO_TCP,
 	    .ai_flags = flags | AI_NUMERICSERV};
 	char service[8];
-	int code;
 
 	snprintf(service, sizeof service, "%u", port);
-	code = getaddrinfo(host, service, &hints, ret_list);
-	if (code == 0)
+	return getaddrinfo(host, service, &hints, ret_list);
+}
+
+static const char *look_up_text(int code)
+{
+	return gai_strerror(code);
+}
+
+/* A look-up in a thread of its own. */
+struct query {
+	char host[256]; /* a name in the DNS has at most 253 bytes */
+	uint16_t port;
+	struct addrinfo *list;
+	int code;
+};
+
+static void query_run(void *arg)
+{
+	struct query *query = arg;
+
+	query->code = look_up(query->host, query->port, 0, &query->list);
+}
+
+static void query_free(void *arg)
+{
+	struct query *query = arg;
+
+	if (query->list != NULL)
+		freeaddrinfo(query->list);
+	free(query);
+}
+
+/* A number is an address at once; a name may take the name service many seconds. */
+static enum status resolve(const char *host, uint16_t port, uint64_t end_ms,
+    const volatile bool *cancel, struct addrinfo **ret_list, struct error *err)
+{
+	struct query *query;
+	enum status status;
+
+	if (look_up(host, port, AI_NUMERICHOST, ret_list) == 0)
 		return STATUS_OK;
-	return error_set(err, STATUS_RESOLVE, "the host \"%.200s\" cannot be resolved: %s", host,
-	    gai_strerror(code));
+	query = calloc(1, sizeof *query);
+	if (query == NULL)
+		return error_set(err, STATUS_NOMEM, "out of memory");
+	query->port = port;
+	if (!str_copy(query->host, sizeof query->host, slice_of(host))) {
+		query_free(query);
+		return socket_platform_resolve_error(err, STATUS_RESOLVE, host, "it is too long");
+	}
+	status = socket_platform_run(query_run, query_free, query, end_ms, cancel);
+	if (status != STATUS_OK)
+		return socket_platform_resolve_error(err, status, host, status_text(status));
+	if (query->code != 0) {
+		status = socket_platform_resolve_error(
+		    err, STATUS_RESOLVE, host, look_up_text(query->code));
+	} else {
+		*ret_list = query->list;
+		query->list = NULL;
+	}
+	query_free(query);
+	return status;
 }
 
 static void set_address(struct socket_address *to, const struct sockaddr *from, socklen_t len)
@@ -155,16 +211,17 @@ enum status socket_listen(const char *host, uint16_t port, socket_handle *ret_so
 	struct socket_address wanted;
 	struct sockaddr_storage bound;
 	socklen_t len = sizeof bound;
-	enum status status = resolve(host, port, AI_PASSIVE, &list, err);
+	int code = look_up(host, port, AI_PASSIVE, &list);
 	int fd;
 
-	if (status != STATUS_OK)
-		return status;
+	if (code != 0)
+		return socket_platform_resolve_error(err, STATUS_RESOLVE, host, look_up_text(code));
 	set_address(&wanted, list->ai_addr, list->ai_addrlen);
 	fd = listen_at(list);
+	code = errno;
 	freeaddrinfo(list);
 	if (fd < 0)
-		return socket_platform_listen_error(err, status_of(errno), wanted.text, errno);
+		return socket_platform_listen_error(err, status_of(code), wanted.text, code);
 	/* Port 0 has become a real one. */
 	if (getsockname(fd, (struct sockaddr *)&bound, &len) == 0)
 		set_address(&wanted, (struct sockaddr *)&bound, len);
@@ -262,7 +319,7 @@ enum status socket_connect(const char *host, uint16_t port, unsigned timeout_ms,
 {
 	uint64_t end = clock_mono_ms() + timeout_ms;
 	struct addrinfo *list;
-	enum status status = resolve(host, port, 0, &list, err);
+	enum status status = resolve(host, port, end, cancel, &list, err);
 	unsigned left = 0;
 	int fd = -1;
 
@@ -297,12 +354,12 @@ enum status socket_connect(const char *host, uint16_t port, unsigned timeout_ms,
 	return status;
 }
 
-enum status socket_send(socket_handle socket_, const void *bytes, size_t len, size_t *ret_sent)
+enum status socket_send(socket_handle handle, const void *bytes, size_t len, size_t *ret_sent)
 {
 	ssize_t sent;
 
 	do
-		sent = send((int)socket_, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		sent = send((int)handle, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return status_of(errno);
@@ -310,12 +367,12 @@ enum status socket_send(socket_handle socket_, const void *bytes, size_t len, si
 	return STATUS_OK;
 }
 
-enum status socket_receive(socket_handle socket_, void *to, size_t max, size_t *ret_received)
+enum status socket_receive(socket_handle handle, void *to, size_t max, size_t *ret_received)
 {
 	ssize_t got;
 
 	do
-		got = recv((int)socket_, to, max, MSG_DONTWAIT);
+		got = recv((int)handle, to, max, MSG_DONTWAIT);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return status_of(errno);
@@ -325,13 +382,13 @@ enum status socket_receive(socket_handle socket_, void *to, size_t max, size_t *
 	return STATUS_OK;
 }
 
-void socket_shutdown_send(socket_handle socket_)
+void socket_shutdown_send(socket_handle handle)
 {
-	shutdown((int)socket_, SHUT_WR);
+	shutdown((int)handle, SHUT_WR);
 }
 
-void socket_close(socket_handle socket_)
+void socket_close(socket_handle handle)
 {
-	if (socket_ != SOCKET_NONE)
-		close((int)socket_);
+	if (handle != SOCKET_NONE)
+		close((int)handle);
 }

@@ -6,6 +6,7 @@
 #include <ws2tcpip.h>
 #include <mstcpip.h>
 
+#include "base/str.h"
 #include "net/socket_platform.h"
 #include "os/clock.h"
 #include "os/wide_win.h"
@@ -74,8 +75,7 @@ void socket_cleanup(void)
 }
 
 /* The wide call: the narrow one takes names in the ANSI code page. */
-static enum status resolve(
-    const char *host, uint16_t port, int flags, ADDRINFOW **ret_list, struct error *err)
+static int look_up(const char *host, uint16_t port, int flags, ADDRINFOW **ret_list)
 {
 	ADDRINFOW hints = {.ai_family = AF_UNSPEC,
 	    .ai_socktype = SOCK_STREAM,
@@ -88,10 +88,67 @@ static enum status resolve(
 	if (wide != NULL)
 		code = GetAddrInfoW(wide, service, &hints, ret_list);
 	free(wide);
-	if (code == 0)
+	return code;
+}
+
+static const char *look_up_text(int code)
+{
+	return code == WSAHOST_NOT_FOUND ? "no such host" : "the name service gave no answer";
+}
+
+/* A look-up in a thread of its own. */
+struct query {
+	char host[256]; /* a name in the DNS has at most 253 bytes */
+	uint16_t port;
+	ADDRINFOW *list;
+	int code;
+};
+
+static void query_run(void *arg)
+{
+	struct query *query = arg;
+
+	query->code = look_up(query->host, query->port, 0, &query->list);
+}
+
+static void query_free(void *arg)
+{
+	struct query *query = arg;
+
+	if (query->list != NULL)
+		FreeAddrInfoW(query->list);
+	free(query);
+}
+
+/* A number is an address at once; a name may take the name service many seconds. */
+static enum status resolve(const char *host, uint16_t port, uint64_t end_ms,
+    const volatile bool *cancel, ADDRINFOW **ret_list, struct error *err)
+{
+	struct query *query;
+	enum status status;
+
+	if (look_up(host, port, AI_NUMERICHOST, ret_list) == 0)
 		return STATUS_OK;
-	return error_set(err, STATUS_RESOLVE, "the host \"%.200s\" cannot be resolved: %s", host,
-	    code == WSAHOST_NOT_FOUND ? "no such host" : "the name service gave no answer");
+	query = calloc(1, sizeof *query);
+	if (query == NULL)
+		return error_set(err, STATUS_NOMEM, "out of memory");
+	query->port = port;
+	if (!str_copy(query->host, sizeof query->host, slice_of(host))) {
+		query_free(query);
+		return socket_platform_resolve_error(err, STATUS_RESOLVE, host, "it is too long");
+	}
+	status = socket_platform_run(query_run, query_free, query, end_ms, cancel);
+	if (status != STATUS_OK)
+		return socket_platform_resolve_error(err, status, host, status_text(status));
+	if (query->code != 0) {
+		status = socket_platform_resolve_error(
+		    err, STATUS_RESOLVE, host, look_up_text(query->code));
+	} else {
+		*ret_list = query->list;
+		query->list = NULL;
+	}
+	query_free(query);
+	return status;
 }
 
 static void set_address(struct socket_address *to, const struct sockaddr *from, int len)
@@ -224,8 +281,8 @@ static SOCKET listen_at(const ADDRINFOW *address)
 
 	if (s == INVALID_SOCKET)
 		return INVALID_SOCKET;
-	/* Without it another program could bind the same port and take our connections. A port
-	 * with lingering connections of a server that ended can be bound all the same. */
+	/* Without it another program could bind the same port and take our connections. Those of
+	 * an earlier server that linger in TIME_WAIT do not hinder us here. */
 	set_option(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1);
 	/* IPv4 has a socket of its own: both kinds then work in the same way on every system. */
 	if (address->ai_family == AF_INET6)
@@ -246,20 +303,17 @@ enum status socket_listen(const char *host, uint16_t port, socket_handle *ret_so
 	struct socket_address wanted;
 	struct sockaddr_storage bound;
 	int len = sizeof bound;
-	enum status status = resolve(host, port, AI_PASSIVE, &list, err);
+	int code = look_up(host, port, AI_PASSIVE, &list);
 	SOCKET s;
 
-	if (status != STATUS_OK)
-		return status;
+	if (code != 0)
+		return socket_platform_resolve_error(err, STATUS_RESOLVE, host, look_up_text(code));
 	set_address(&wanted, list->ai_addr, (int)list->ai_addrlen);
 	s = listen_at(list);
-	if (s == INVALID_SOCKET) {
-		int code = WSAGetLastError();
-
-		FreeAddrInfoW(list);
-		return socket_platform_listen_error(err, status_of(code), wanted.text, code);
-	}
+	code = WSAGetLastError();
 	FreeAddrInfoW(list);
+	if (s == INVALID_SOCKET)
+		return socket_platform_listen_error(err, status_of(code), wanted.text, code);
 	/* Port 0 has become a real one. */
 	if (getsockname(s, (struct sockaddr *)&bound, &len) == 0)
 		set_address(&wanted, (struct sockaddr *)&bound, len);
@@ -390,7 +444,7 @@ enum status socket_connect(const char *host, uint16_t port, unsigned timeout_ms,
 {
 	uint64_t end = clock_mono_ms() + timeout_ms;
 	ADDRINFOW *list;
-	enum status status = resolve(host, port, 0, &list, err);
+	enum status status = resolve(host, port, end, cancel, &list, err);
 	unsigned left = 0;
 	SOCKET s = INVALID_SOCKET;
 
@@ -425,9 +479,9 @@ enum status socket_connect(const char *host, uint16_t port, unsigned timeout_ms,
 	return status;
 }
 
-enum status socket_send(socket_handle socket_, const void *bytes, size_t len, size_t *ret_sent)
+enum status socket_send(socket_handle handle, const void *bytes, size_t len, size_t *ret_sent)
 {
-	int sent = send((SOCKET)socket_, bytes, len < INT_MAX ? (int)len : INT_MAX, 0);
+	int sent = send((SOCKET)handle, bytes, len < INT_MAX ? (int)len : INT_MAX, 0);
 
 	if (sent < 0)
 		return status_of(WSAGetLastError());
@@ -435,9 +489,9 @@ enum status socket_send(socket_handle socket_, const void *bytes, size_t len, si
 	return STATUS_OK;
 }
 
-enum status socket_receive(socket_handle socket_, void *to, size_t max, size_t *ret_received)
+enum status socket_receive(socket_handle handle, void *to, size_t max, size_t *ret_received)
 {
-	int got = recv((SOCKET)socket_, to, max < INT_MAX ? (int)max : INT_MAX, 0);
+	int got = recv((SOCKET)handle, to, max < INT_MAX ? (int)max : INT_MAX, 0);
 
 	if (got < 0)
 		return status_of(WSAGetLastError());
@@ -447,15 +501,15 @@ enum status socket_receive(socket_handle socket_, void *to, size_t max, size_t *
 	return STATUS_OK;
 }
 
-void socket_shutdown_send(socket_handle socket_)
+void socket_shutdown_send(socket_handle handle)
 {
-	shutdown((SOCKET)socket_, SD_SEND);
+	shutdown((SOCKET)handle, SD_SEND);
 }
 
-void socket_close(socket_handle socket_)
+void socket_close(socket_handle handle)
 {
-	if (socket_ == SOCKET_NONE)
+	if (handle == SOCKET_NONE)
 		return;
-	remove_listener((SOCKET)socket_);
-	closesocket((SOCKET)socket_);
+	remove_listener((SOCKET)handle);
+	closesocket((SOCKET)handle);
 }

@@ -17,6 +17,9 @@ struct cond {
 
 struct thread {
 	uv_thread_t uv;
+};
+
+struct start {
 	void (*fn)(void *arg);
 	void *arg;
 	char name[16];
@@ -91,35 +94,47 @@ void cond_wake_all(struct cond *cond)
 	uv_cond_broadcast(&cond->uv);
 }
 
+/* A copy of what the thread needs, because a detached one has nobody to free it but itself. */
 static void run(void *arg)
 {
-	struct thread *thread = arg;
+	struct start *start = arg, own = *start;
 
-	thread_platform_set_name(thread->name);
-	thread->fn(thread->arg);
+	free(start);
+	thread_platform_set_name(own.name);
+	own.fn(own.arg);
 }
 
 enum status thread_start(const char *name, void (*fn)(void *arg), void *arg, struct thread **ret)
 {
-	struct thread *thread = calloc(1, sizeof *thread);
+	struct thread *thread = malloc(sizeof *thread);
+	struct start *start = malloc(sizeof *start);
 
-	if (thread == NULL)
-		return STATUS_NOMEM;
-	thread->fn = fn;
-	thread->arg = arg;
-	str_copy(thread->name, sizeof thread->name, slice_of(name));
-	if (uv_thread_create(&thread->uv, run, thread) != 0) {
-		free(thread);
-		return STATUS_NOMEM;
-	}
+	if (thread == NULL || start == NULL)
+		goto fail;
+	start->fn = fn;
+	start->arg = arg;
+	str_copy(start->name, sizeof start->name, slice_of(name));
+	if (uv_thread_create(&thread->uv, run, start) != 0)
+		goto fail;
 	*ret = thread;
 	return STATUS_OK;
+fail:
+	free(start);
+	free(thread);
+	return STATUS_NOMEM;
 }
 
 void thread_join(struct thread *thread)
 {
 	if (thread != NULL)
 		uv_thread_join(&thread->uv);
+	free(thread);
+}
+
+void thread_detach(struct thread *thread)
+{
+	if (thread != NULL)
+		thread_platform_detach(thread->uv);
 	free(thread);
 }
 

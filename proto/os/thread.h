@@ -32,6 +32,8 @@ void cond_wake_all(struct cond *cond);
 enum status thread_start(const char *name, void (*fn)(void *arg), void *arg, struct thread **ret);
 /* Waits for its end and frees it; NULL is harmless. */
 void thread_join(struct thread *thread);
+/* Instead of joining it: the thread ends by itself, whenever that is. */
+void thread_detach(struct thread *thread);
 
 /* How many processors this process may use, at least 1 (affinity and cgroup limits counted). */
 unsigned thread_cpu_count(void);

@@ -4,6 +4,11 @@
 #ifndef CONFAB_OS_THREAD_PLATFORM_H
 #define CONFAB_OS_THREAD_PLATFORM_H
 
+#include <uv.h>
+
+/* Leaves a thread to itself. */
+void thread_platform_detach(uv_thread_t thread);
+
 /* Gives the calling thread its name; nothing happens if the system has none. */
 void thread_platform_set_name(const char *name);
 

@@ -5,6 +5,11 @@
 #include "base/buf.h"
 #include "os/file.h"
 
+void thread_platform_detach(uv_thread_t thread)
+{
+	pthread_detach(thread);
+}
+
 void thread_platform_set_name(const char *name)
 {
 	pthread_setname_np(pthread_self(), name);

@@ -5,6 +5,11 @@
 
 #include "os/wide_win.h"
 
+void thread_platform_detach(uv_thread_t thread)
+{
+	CloseHandle(thread);
+}
+
 /* Looked up at run time: the headers of some compilers and the first Windows 10 lack it. */
 void thread_platform_set_name(const char *name)
 {

@@ -4,7 +4,8 @@
  *
  * Reading accepts exactly what PROTOCOL.md allows: RFC 8259 texts in valid UTF-8, no BOM, no NUL
  * (also not as \u0000), no lone surrogates, no duplicate keys, nesting of at most 8, nothing
- * behind the value. cJSON alone is laxer; the differences are checked on the bytes before it.
+ * behind the value, no number that a double cannot hold or that has more than 63 characters. cJSON
+ * alone is laxer; the differences are checked on the bytes before it.
  *
  * Writing does not build a tree: an event is serialised once for all its receivers, and a page of
  * a list has to know its size while it grows. Pure; any thread.
@@ -30,6 +31,8 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 /* INVALID: `err` says what is wrong and at which byte; NOMEM. The root is the caller's. */
 enum status json_parse(struct slice text, struct json **ret, struct error *err);
 void json_free(struct json *root); /* NULL is harmless */
+/* Overwrites all texts before: for a tree that may hold a password or a token. */
+void json_free_secret(struct json *root);
 
 enum json_type json_type(const struct json *value);
 
@@ -48,7 +51,7 @@ struct slice json_text(const struct json *value);
 bool json_int(const struct json *value, int64_t *ret);
 bool json_is_true(const struct json *value);
 
-/* Appends the value in its shortest form. FULL, NOMEM. */
+/* Appends the value in its shortest form. FULL: the buffer failed (its maximum, or memory). */
 enum status json_print(const struct json *value, struct buf *to);
 
 /* --- Writing --------------------------------------------------------------------------------

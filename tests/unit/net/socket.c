@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include "net/socket.h"
+#include "net/socket_platform.h"
 #include "net/truststore.h"
 #include "os/clock.h"
 #include "os/thread.h"
@@ -231,6 +232,98 @@ TEST(unit__connect__names_a_host_that_is_unknown)
 	socket_cleanup();
 }
 
+/* A name service that answers when the test lets it. */
+struct slow {
+	struct mutex *mutex;
+	struct cond *changed;
+	bool may_end, is_released;
+};
+
+static void slow_run(void *arg)
+{
+	struct slow *slow = arg;
+
+	mutex_lock(slow->mutex);
+	while (!slow->may_end)
+		cond_wait(slow->changed, slow->mutex);
+	mutex_unlock(slow->mutex);
+}
+
+static void slow_release(void *arg)
+{
+	struct slow *slow = arg;
+
+	mutex_lock(slow->mutex);
+	slow->is_released = true;
+	cond_wake_all(slow->changed);
+	mutex_unlock(slow->mutex);
+}
+
+static void check_slow(uint64_t timeout_ms, const volatile bool *cancel, enum status want)
+{
+	/* The other thread may still be on its way out of the lock when this returns. */
+	static struct slow slow;
+
+	slow = (struct slow){mutex_new(), cond_new(), false, false};
+	CHECK_INT(socket_platform_run(
+	              slow_run, slow_release, &slow, clock_mono_ms() + timeout_ms, cancel),
+	    want);
+	mutex_lock(slow.mutex);
+	CHECK(!slow.is_released);
+	slow.may_end = true;
+	cond_wake_all(slow.changed);
+	while (!slow.is_released)
+		cond_wait(slow.changed, slow.mutex);
+	mutex_unlock(slow.mutex);
+}
+
+TEST(unit__resolve__ends_at_its_time_while_the_name_service_is_silent)
+{
+	check_slow(10, NULL, STATUS_TIMEOUT);
+}
+
+TEST(unit__resolve__ends_when_cancelled)
+{
+	static const volatile bool cancel = true;
+
+	check_slow(1000000, &cancel, STATUS_INTERRUPTED);
+}
+
+TEST(unit__resolve__hands_a_quick_answer_over)
+{
+	struct slow slow = {mutex_new(), cond_new(), true, false};
+
+	CHECK_INT(
+	    socket_platform_run(slow_run, slow_release, &slow, clock_mono_ms() + 1000000, NULL),
+	    STATUS_OK);
+	CHECK(!slow.is_released);
+	cond_free(slow.changed);
+	mutex_free(slow.mutex);
+}
+
+TEST(unit__connect__shares_its_time_among_addresses)
+{
+	CHECK_INT(socket_platform_share(1000, 11000, 1), 11000);
+	CHECK_INT(socket_platform_share(1000, 11000, 4), 3500);
+	CHECK_INT(socket_platform_share(1000, 11000, 100), 2000);
+	CHECK_INT(socket_platform_share(1000, 1500, 4), 1500);
+	CHECK_INT(socket_platform_share(2000, 1500, 4), 2000);
+}
+
+TEST(unit__connect__ends_when_cancelled)
+{
+	static const volatile bool cancel = true;
+	socket_handle client = SOCKET_NONE;
+	struct socket_address peer;
+	struct error err;
+
+	CHECK_INT(socket_startup(NULL), STATUS_OK);
+	CHECK_INT(socket_connect("localhost", 9, 1000000, &cancel, &client, &peer, &err),
+	    STATUS_INTERRUPTED);
+	CHECK(client == SOCKET_NONE);
+	socket_cleanup();
+}
+
 struct accepting {
 	socket_handle listener;
 	enum status status;
@@ -249,7 +342,7 @@ TEST(unit__accept__ends_when_told)
 {
 	CHECK_INT(socket_startup(NULL), STATUS_OK);
 	/* Before, while and after it blocks: which of them it is, the threads decide. */
-	for (int round = 0; round < 50; round++) {
+	for (int round = 0; round < 20; round++) {
 		struct accepting accepting = {SOCKET_NONE, STATUS_OK};
 		struct socket_address address;
 		struct thread *thread;
@@ -342,6 +435,10 @@ UNIT_MAIN(CASE(unit__split__takes_hosts_and_ports), CASE(unit__split__refuses_th
     CASE(unit__socket__refuses_addresses_that_are_not_here),
     CASE(unit__socket__both_kinds_share_a_port), CASE(unit__connect__reports_a_refusal),
     CASE(unit__connect__tries_all_addresses_of_a_name),
-    CASE(unit__connect__names_a_host_that_is_unknown), CASE(unit__accept__ends_when_told),
-    CASE(unit__accept__takes_a_burst), CASE(unit__send__answers_again_when_the_peer_does_not_read),
+    CASE(unit__connect__names_a_host_that_is_unknown),
+    CASE(unit__resolve__ends_at_its_time_while_the_name_service_is_silent),
+    CASE(unit__resolve__ends_when_cancelled), CASE(unit__resolve__hands_a_quick_answer_over),
+    CASE(unit__connect__shares_its_time_among_addresses), CASE(unit__connect__ends_when_cancelled),
+    CASE(unit__accept__ends_when_told), CASE(unit__accept__takes_a_burst),
+    CASE(unit__send__answers_again_when_the_peer_does_not_read),
     CASE(unit__truststore__has_some_or_says_where_it_looked))

@@ -1,6 +1,12 @@
 /* Exit codes, the environment, and stopping. */
 #include "tests/unit/unit.h"
 
+#if !defined(_WIN32)
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
 #include "os/program.h"
 #include "os/thread.h"
 
@@ -103,6 +109,45 @@ TEST(unit__stop__may_be_done_by_the_callback)
 	release(&calls);
 }
 
+TEST(unit__stop__hears_a_signal)
+{
+#if !defined(_WIN32)
+	struct calls calls = {mutex_new(), cond_new(), 0};
+
+	stop_install();
+	stop_watch(count_call, &calls);
+	CHECK_INT(kill(getpid(), SIGTERM), 0);
+	mutex_lock(calls.mutex);
+	while (calls.count == 0)
+		cond_wait(calls.changed, calls.mutex);
+	mutex_unlock(calls.mutex);
+	CHECK(stop_requested());
+	CHECK_INT(kill(getpid(), SIGHUP), 0);
+	stop_done();
+	release(&calls);
+#endif
+}
+
+TEST(unit__stop__ends_the_process_at_the_second_signal)
+{
+#if !defined(_WIN32)
+	pid_t child = fork();
+	int how = 0;
+
+	CHECK(child >= 0);
+	if (child == 0) {
+		stop_install();
+		for (;;) {
+			kill(getpid(), SIGINT);
+			usleep(1000);
+		}
+	}
+	CHECK(waitpid(child, &how, 0) == child);
+	CHECK(WIFEXITED(how));
+	CHECK_INT(WEXITSTATUS(how), 1);
+#endif
+}
+
 TEST(unit__write__reports_what_was_written)
 {
 	CHECK_INT(program_write(PROGRAM_STDOUT, "", 0), STATUS_OK);
@@ -113,4 +158,6 @@ TEST(unit__write__reports_what_was_written)
 UNIT_MAIN(CASE(unit__exit__stands_for_each_status),
     CASE(unit__env__answers_null_for_what_is_not_set), CASE(unit__stop__calls_once_when_requested),
     CASE(unit__stop__calls_nobody_when_work_ends_first),
-    CASE(unit__stop__may_be_done_by_the_callback), CASE(unit__write__reports_what_was_written))
+    CASE(unit__stop__may_be_done_by_the_callback), CASE(unit__stop__hears_a_signal),
+    CASE(unit__stop__ends_the_process_at_the_second_signal),
+    CASE(unit__write__reports_what_was_written))

@@ -1,0 +1,119 @@
+/*
+ * The chat core: users, sessions, rooms, messages and rights. Pure: no I/O, no clock, no thread.
+ * Checked requests go in, with the time; items for the workers come out, in one release order.
+ * The caller holds one lock around every call (server/engine.h) and passes items on in the order
+ * in which they come.
+ *
+ * A request becomes 0 to n entries of the log; they are applied at once and handed to the store,
+ * and everything the request has to tell (its reply, events, attachments) waits in a unit until
+ * the store has committed them and all units before it have left. Nothing overtakes.
+ *
+ * Who wrote something is the user's inner number, never the name: a later owner of a name is
+ * somebody else.
+ */
+#ifndef CONFAB_SERVER_CHAT_H
+#define CONFAB_SERVER_CHAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/status.h"
+#include "store/store.h"
+#include "wire/request.h"
+
+struct chat;
+struct chat_session;
+
+struct chat_time {
+	int64_t unix_ms;  /* what messages are stamped with */
+	uint64_t mono_ms; /* steady: presence and idle times */
+};
+
+/* What a worker has to do. An item is freed with chat_item_free by whoever took it. */
+enum chat_item_kind {
+	CHAT_ITEM_LINE,	  /* send `line` (or nothing, if NULL) to `conn` */
+	CHAT_ITEM_ROOM,	  /* send `line` to the worker's connections in room `slot`, save those of
+			     `skip_user` */
+	CHAT_ITEM_ATTACH, /* `conn` now belongs to room `slot`, */
+	CHAT_ITEM_DETACH, /* and now no longer */
+	CHAT_ITEM_LOGIN,  /* `conn` is the user `user` from now on */
+	CHAT_ITEM_FINISH, /* end `conn` gracefully after what was sent before */
+	CHAT_ITEM_GONE,	  /* the last item about `conn`; its attachments end with it */
+};
+
+struct chat_item {
+	struct chat_item *next; /* for queues of whoever has it */
+	void *conn;		/* as given to chat_session_open */
+	struct blob *line;	/* a reference of the item's own, or NULL */
+	uint64_t user;		/* LOGIN: who; ROOM: whom to skip (0: nobody) */
+	unsigned worker;	/* for whom it is */
+	uint32_t slot;
+	unsigned char kind;
+	bool answers; /* LINE: this ends one unanswered request of `conn` */
+};
+
+void chat_item_free(struct chat_item *item);
+
+struct chat_options {
+	const char *name;  /* of the server, for the greeting */
+	const char *motd;  /* or NULL */
+	bool guests;	   /* may guests log in? */
+	bool certificates; /* are client certificates accepted? */
+	bool auto_create;  /* does `join` create a room that is not there? */
+	unsigned workers;
+	uint64_t seed;	    /* from the system's random numbers; the simulation's in tests */
+	int64_t line_max;   /* as told in the greeting */
+	int64_t first_line_max;
+	struct store *store; /* the caller's, who closes it after chat_free */
+	/* Takes an item over for its worker, in release order; called from within the
+	 * functions below, must not call them. */
+	void (*post)(void *arg, struct chat_item *item);
+	void *post_arg;
+};
+
+/* NULL without memory. Texts are copied. */
+struct chat *chat_new(const struct chat_options *options);
+void chat_free(struct chat *chat);
+
+/* The first line for every connection, the caller's to unref; the same for all. */
+struct blob *chat_welcome(struct chat *chat);
+
+/* What the connection is, as far as TLS and the socket know; lent for the call. */
+struct chat_peer {
+	const char *address;	 /* without port */
+	const char *tls_version; /* static strings */
+	const char *tls_cipher;
+	const char *fingerprint; /* of the client's certificate, or "" */
+	const char *user;	 /* whom a verified certificate names, or "" */
+};
+
+/* A connection is ready. `conn` comes back in items for `worker`. NULL without memory. */
+struct chat_session *chat_session_open(struct chat *chat, const struct chat_peer *peer,
+    unsigned worker, void *conn, struct chat_time now);
+
+/* Its connection has ended, whatever the reason: nothing more comes in. The session is dead
+ * afterwards; CHAT_ITEM_GONE follows when all that was due has been released. */
+void chat_session_close(struct chat *chat, struct chat_session *session, struct chat_time now);
+
+enum chat_answer {
+	CHAT_ANSWERED, /* released already and without a reply line: no item will end it */
+	CHAT_PENDING,  /* an item with `answers` comes, or came during the call */
+};
+
+/* Carries out a request that request_parse has accepted. */
+enum chat_answer chat_request(struct chat *chat, struct chat_session *session,
+    const struct request *request, struct chat_time now);
+
+/* The store's report about a ticket, in their order. */
+void chat_committed(struct chat *chat, uint64_t ticket);
+
+/* Whatever is due by time (presence); at least once a second. */
+void chat_tick(struct chat *chat, struct chat_time now);
+
+struct chat_counts {
+	uint64_t users, sessions, rooms, messages;
+};
+void chat_count(const struct chat *chat, struct chat_counts *ret);
+
+#endif

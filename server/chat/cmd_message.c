@@ -1,0 +1,217 @@
+/*
+ * Requests that say something: send and typing, to a room or to a user.
+ */
+#include "chat/chat_private.h"
+
+/* Where a message goes: a room with the caller in it, or the caller's pair with somebody. */
+struct target {
+	struct chat_room *room; /* or */
+	struct chat_user *other;
+	struct chat_conv *conv; /* of a pair only once something is sent */
+};
+
+static struct chat_user *other_user(struct chat_call *call, struct slice name)
+{
+	struct chat_user *other = chat_user_find(call->chat, name);
+
+	if (other == NULL)
+		chat_refuse(call, PROTO_ERR_no_such_user, "there is no user %.*s", (int)name.len,
+		    name.ptr);
+	return other;
+}
+
+/* What two sends with the same nonce must have in common. FNV-1a: a collision that somebody makes
+ * on purpose harms only the one who made it. */
+static uint64_t digest_of(const struct chat_call *call, struct slice data)
+{
+	const struct request_field *kind = request_field(call->request, PROTO_FIELD_send_kind);
+	const struct request_field *reply = request_field(call->request, PROTO_FIELD_send_reply);
+	struct slice text = chat_field_text(call, PROTO_FIELD_send_text);
+	int64_t numbers[] = {kind->present ? kind->number : 0, reply->present ? reply->number : 0,
+	    (int64_t)text.len};
+	struct slice parts[] = {slice_make((const char *)numbers, sizeof numbers), text, data};
+	uint64_t digest = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		for (size_t j = 0; j < parts[i].len; j++)
+			digest = (digest ^ (unsigned char)parts[i].ptr[j]) *
+				 UINT64_C(0x100000001b3);
+	return digest;
+}
+
+static void send_reply(struct chat_call *call, int64_t seq, int64_t time_ms, bool duplicate)
+{
+	struct json_writer w;
+
+	if (!chat_reply_begin(call, &w))
+		return;
+	json_put_int(&w, "seq", seq);
+	json_put_time(&w, "time", time_ms);
+	if (duplicate)
+		json_put_bool(&w, "duplicate", true);
+	chat_reply_end(call, &w);
+}
+
+/* Answers a send that was made before with the same nonce; true if that is done (or refused). */
+static bool answer_twin(struct chat_call *call, const struct chat_conv *conv, uint64_t digest,
+    bool *ret_ok)
+{
+	struct slice nonce = chat_field_text(call, PROTO_FIELD_send_nonce);
+	struct chat_nonce *twin;
+
+	if (nonce.len == 0)
+		return false;
+	twin = chat_nonce_find(call->user, conv, nonce, call->now);
+	if (twin == NULL)
+		return false;
+	if (twin->digest != digest) {
+		*ret_ok = chat_refuse(call, PROTO_ERR_conflict,
+		    "this nonce was used for a message with other contents");
+	} else {
+		send_reply(call, twin->seq, twin->time_ms, true);
+		*ret_ok = true;
+	}
+	return true;
+}
+
+/* The event's line, serialised once for all who get it. */
+static struct blob *message_line(struct chat_call *call, const struct target *target,
+    struct slice data)
+{
+	const struct request_field *kind = request_field(call->request, PROTO_FIELD_send_kind);
+	const struct request_field *reply = request_field(call->request, PROTO_FIELD_send_reply);
+	const struct request_field *nonce = request_field(call->request, PROTO_FIELD_send_nonce);
+	struct json_writer w;
+
+	message_begin_event(&w, &call->chat->scratch, PROTO_EVENT_message);
+	if (target->room != NULL)
+		json_put_str(&w, "room", target->room->name);
+	else
+		json_put_str(&w, "to", target->other->name);
+	json_put_int(&w, "seq", target->conv->seq);
+	json_put_str(&w, "from", call->user->name);
+	json_put_time(&w, "time", target->conv->time_ms);
+	json_put_text(&w, "text", chat_field_text(call, PROTO_FIELD_send_text));
+	if (kind->present && kind->number != 0)
+		json_put_text(&w, "kind", kind->text);
+	if (reply->present)
+		json_put_int(&w, "reply", reply->number);
+	if (data.len > 0)
+		json_put_raw(&w, "data", data);
+	if (nonce->present)
+		json_put_text(&w, "nonce", nonce->text);
+	if (call->user->guest)
+		json_put_bool(&w, "guest", true);
+	message_end(&w);
+	return chat_take_line(call->chat);
+}
+
+/* Finds the target and says whether the caller may send there; a twin is answered before that is
+ * asked. Sets *ret_done when there is nothing more to do. */
+static bool find_target(struct chat_call *call, uint64_t digest, struct target *target,
+    bool *ret_done)
+{
+	const struct request_field *room = request_field(call->request, PROTO_FIELD_send_room);
+	struct chat_pair *pair;
+	bool ok = true;
+
+	*ret_done = false;
+	if (room->present) {
+		struct chat_member *member = chat_member_find(call->user, room->text);
+
+		target->room =
+		    member != NULL ? member->room : chat_room_find(call->chat, room->text);
+		if (target->room != NULL)
+			target->conv = &target->room->conv;
+		if (target->conv != NULL && answer_twin(call, target->conv, digest, &ok)) {
+			*ret_done = true;
+			return ok;
+		}
+		return chat_membership(call, room->text) != NULL;
+	}
+	target->other = other_user(call, chat_field_text(call, PROTO_FIELD_send_to));
+	if (target->other == NULL)
+		return false;
+	pair = chat_pair_get(call, target->other);
+	if (pair == NULL)
+		return false;
+	target->conv = &pair->conv;
+	*ret_done = answer_twin(call, target->conv, digest, &ok);
+	return ok;
+}
+
+bool cmd_send(struct chat_call *call)
+{
+	const struct request_field *field = request_field(call->request, PROTO_FIELD_send_data);
+	const struct request_field *reply = request_field(call->request, PROTO_FIELD_send_reply);
+	struct slice text = chat_field_text(call, PROTO_FIELD_send_text);
+	struct slice nonce = chat_field_text(call, PROTO_FIELD_send_nonce);
+	struct target target = {0};
+	struct buf data;
+	struct blob *line;
+	uint64_t digest;
+	bool ok, done = false;
+
+	buf_init(&data, PROTO_LIMIT_data + 1);
+	if (field->present)
+		json_print(field->value, &data);
+	digest = digest_of(call, buf_slice(&data));
+	ok = find_target(call, digest, &target, &done);
+	if (ok && !done && reply->present && reply->number > target.conv->seq) {
+		ok = chat_refuse(call, PROTO_ERR_no_such_message,
+		    "there is no message %lld to reply to", (long long)reply->number);
+	}
+	if (!ok || done) {
+		buf_release(&data);
+		return ok;
+	}
+	chat_append(call->chat, target.conv, STORE_MESSAGE, call->user, text, call->now);
+	if (nonce.len > 0)
+		chat_nonce_put(call->chat, call->user, target.conv, nonce, digest, call->now);
+	call->chat->counts.messages++;
+	send_reply(call, target.conv->seq, target.conv->time_ms, false);
+	line = message_line(call, &target, buf_slice(&data));
+	buf_release(&data);
+	if (target.room != NULL) {
+		chat_tell_room(call->chat, target.room, line, 0);
+	} else {
+		chat_tell_user(call->chat, call->user, line);
+		if (target.other != call->user)
+			chat_tell_user(call->chat, target.other, line);
+	}
+	blob_unref(line);
+	return true;
+}
+
+bool cmd_typing(struct chat_call *call)
+{
+	const struct request_field *room = request_field(call->request, PROTO_FIELD_typing_room);
+	struct chat_member *member = NULL;
+	struct chat_user *other = NULL;
+	struct json_writer w;
+	struct blob *line;
+
+	if (room->present) {
+		member = chat_membership(call, room->text);
+		if (member == NULL)
+			return false;
+	} else {
+		other = other_user(call, chat_field_text(call, PROTO_FIELD_typing_to));
+		if (other == NULL)
+			return false;
+	}
+	message_begin_event(&w, &call->chat->scratch, PROTO_EVENT_typing);
+	if (member != NULL)
+		json_put_str(&w, "room", member->room->name);
+	else
+		json_put_str(&w, "to", other->name);
+	json_put_str(&w, "from", call->user->name);
+	message_end(&w);
+	line = chat_take_line(call->chat);
+	if (member != NULL)
+		chat_tell_room(call->chat, member->room, line, call->user->id);
+	else if (other != call->user)
+		chat_tell_user(call->chat, other, line);
+	blob_unref(line);
+	return true;
+}

@@ -1,0 +1,197 @@
+/*
+ * Rooms and their members: what joining and leaving do to the state, to the log, and to the
+ * connections that are attached.
+ */
+#include "chat/chat_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *chat_role_name(enum chat_role role)
+{
+	static const char *const names[] = {"member", "operator", "owner"};
+	return names[role];
+}
+
+struct chat_room *chat_room_find(struct chat *chat, struct slice name)
+{
+	return tree_entry(tree_find(&chat->rooms, name), struct chat_room, node);
+}
+
+struct chat_member *chat_member_find(struct chat_user *user, struct slice room)
+{
+	return tree_entry(tree_find(&user->memberships, room), struct chat_member, in_user);
+}
+
+struct chat_room *chat_room_visible(struct chat_call *call, struct slice name)
+{
+	struct chat_room *room = chat_room_find(call->chat, name);
+
+	if (room != NULL && (!room->is_private || chat_member_find(call->user, name) != NULL))
+		return room;
+	chat_refuse(call, PROTO_ERR_no_such_room, "there is no room %.*s", (int)name.len,
+	    name.ptr);
+	return NULL;
+}
+
+struct chat_member *chat_membership(struct chat_call *call, struct slice name)
+{
+	struct chat_member *member = chat_member_find(call->user, name);
+
+	if (member == NULL && chat_room_visible(call, name) != NULL)
+		chat_refuse(call, PROTO_ERR_not_member, "join the room %.*s first", (int)name.len,
+		    name.ptr);
+	return member;
+}
+
+static bool take_slot(struct chat *chat, uint32_t *ret)
+{
+	/* Every slot must be able to come back, so the list of free ones grows with the count. */
+	if (chat->free_slot_count > 0) {
+		*ret = chat->free_slots[--chat->free_slot_count];
+		return true;
+	}
+	if (chat->slot_count == chat->free_slot_cap) {
+		uint32_t cap = chat->free_slot_cap > 0 ? chat->free_slot_cap * 2 : 64;
+		uint32_t *slots = realloc(chat->free_slots, cap * sizeof *slots);
+
+		if (slots == NULL)
+			return false;
+		chat->free_slots = slots;
+		chat->free_slot_cap = cap;
+	}
+	*ret = chat->slot_count++;
+	return true;
+}
+
+struct chat_room *chat_room_new(struct chat_call *call, struct slice name)
+{
+	struct chat *chat = call->chat;
+	struct chat_room *room;
+
+	if (chat->rooms.count >= PROTO_LIMIT_all_rooms) {
+		chat_refuse_limit(call, PROTO_ERR_too_many, PROTO_LIMIT_all_rooms,
+		    "the server has %d rooms already", PROTO_LIMIT_all_rooms);
+		return NULL;
+	}
+	room = calloc(1, sizeof *room + chat->options.workers * sizeof room->attached[0]);
+	if (room == NULL || !take_slot(chat, &room->slot)) {
+		free(room);
+		chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
+		return NULL;
+	}
+	room->conv.id = chat->next_id++;
+	room->by_guest = call->user->guest;
+	str_copy(room->name, sizeof room->name, name);
+	snprintf(room->epoch, sizeof room->epoch, "%016llx",
+	    (unsigned long long)rng_next(&chat->rng));
+	list_init(&room->by_age);
+	tree_put(&chat->rooms, &room->node, slice_of(room->name), chat_random(chat));
+	return room;
+}
+
+static void member_free(struct chat_member *member)
+{
+	tree_remove(&member->room->members, &member->in_room);
+	tree_remove(&member->user->memberships, &member->in_user);
+	list_remove(&member->age);
+	free(member);
+}
+
+void chat_room_free(struct chat *chat, struct chat_room *room)
+{
+	while (!list_is_empty(&room->by_age))
+		member_free(list_entry(room->by_age.next, struct chat_member, age));
+	tree_remove(&chat->rooms, &room->node);
+	chat->free_slots[chat->free_slot_count++] = room->slot;
+	free(room->topic);
+	free(room->title);
+	free(room);
+}
+
+/* {"event":"join"|"leave",…} with its entry, if the room is small enough for that. */
+static void announce(struct chat *chat, struct chat_room *room, struct chat_user *user,
+    enum store_kind kind, struct chat_time now)
+{
+	struct json_writer w;
+	struct blob *line;
+	int64_t seq;
+
+	if (room->members.count > PROTO_LIMIT_announce)
+		return;
+	seq = chat_append(chat, &room->conv, kind, user, slice_make(NULL, 0), now);
+	message_begin_event(&w, &chat->scratch,
+	    kind == STORE_JOIN ? PROTO_EVENT_join : PROTO_EVENT_leave);
+	json_put_str(&w, "room", room->name);
+	json_put_int(&w, "seq", seq);
+	json_put_str(&w, "user", user->name);
+	json_put_time(&w, "time", room->conv.time_ms);
+	if (user->guest)
+		json_put_bool(&w, "guest", true);
+	message_end(&w);
+	line = chat_take_line(chat);
+	chat_tell_room(chat, room, line, 0);
+	blob_unref(line);
+}
+
+struct chat_member *chat_room_join(struct chat *chat, struct chat_room *room,
+    struct chat_user *user, enum chat_role role, struct chat_time now)
+{
+	struct chat_member *member = calloc(1, sizeof *member);
+
+	if (member == NULL)
+		return NULL;
+	member->room = room;
+	member->user = user;
+	member->role = role;
+	tree_put(&room->members, &member->in_room, slice_of(user->name), chat_random(chat));
+	tree_put(&user->memberships, &member->in_user, slice_of(room->name), chat_random(chat));
+	list_put(&room->by_age, &member->age);
+	room->owner_count += role == CHAT_ROLE_OWNER;
+	room->online_count += user->session_count > 0;
+	for (struct list *at = user->sessions.next; at != &user->sessions; at = at->next)
+		chat_tell_attach(chat, list_entry(at, struct chat_session, in_user), room);
+	announce(chat, room, user, STORE_JOIN, now);
+	member->read = room->conv.seq;
+	return member;
+}
+
+/* A guest's room always has an owner: the longest-standing member inherits it. */
+static void inherit(struct chat *chat, struct chat_room *room, struct chat_time now)
+{
+	struct chat_member *heir = list_entry(room->by_age.next, struct chat_member, age);
+	struct json_writer w;
+	struct blob *line;
+	int64_t seq;
+
+	heir->role = CHAT_ROLE_OWNER;
+	room->owner_count++;
+	seq = chat_append(chat, &room->conv, STORE_ROLE, heir->user, slice_of("owner"), now);
+	message_begin_event(&w, &chat->scratch, PROTO_EVENT_role);
+	json_put_str(&w, "room", room->name);
+	json_put_int(&w, "seq", seq);
+	json_put_str(&w, "user", heir->user->name);
+	json_put_str(&w, "role", "owner");
+	json_put_time(&w, "time", room->conv.time_ms);
+	message_end(&w);
+	line = chat_take_line(chat);
+	chat_tell_room(chat, room, line, 0);
+	blob_unref(line);
+}
+
+void chat_room_leave(struct chat *chat, struct chat_member *member, struct chat_time now)
+{
+	struct chat_room *room = member->room;
+	struct chat_user *user = member->user;
+
+	announce(chat, room, user, STORE_LEAVE, now);
+	for (struct list *at = user->sessions.next; at != &user->sessions; at = at->next)
+		chat_tell_detach(chat, list_entry(at, struct chat_session, in_user), room);
+	room->owner_count -= member->role == CHAT_ROLE_OWNER;
+	room->online_count -= user->session_count > 0;
+	member_free(member);
+	if (room->members.count == 0)
+		chat_room_free(chat, room);
+	else if (room->owner_count == 0 && room->by_guest)
+		inherit(chat, room, now);
+}

@@ -1,0 +1,244 @@
+/*
+ * Users: who there is, what they sent lately (nonces), whom they talk to (pairs), and what others
+ * hear of their presence.
+ */
+#include "chat/chat_private.h"
+
+#include <stdlib.h>
+
+struct chat_user *chat_user_find(struct chat *chat, struct slice name)
+{
+	return tree_entry(tree_find(&chat->users, name), struct chat_user, node);
+}
+
+struct chat_user *chat_user_new(struct chat *chat, struct slice name, bool guest)
+{
+	struct chat_user *user = calloc(1, sizeof *user);
+
+	if (user == NULL)
+		return NULL;
+	user->id = chat->next_id++;
+	user->guest = guest;
+	str_copy(user->name, sizeof user->name, name);
+	list_init(&user->sessions);
+	list_init(&user->nonces_by_age);
+	list_init(&user->damped);
+	list_init(&user->offline);
+	/* Nobody was told of an account yet; a guest is seen when it joins. */
+	user->told = guest ? CHAT_ONLINE : CHAT_OFFLINE;
+	tree_put(&chat->users, &user->node, slice_of(user->name), chat_random(chat));
+	return user;
+}
+
+static void nonce_free(struct chat_user *user, struct chat_nonce *nonce)
+{
+	tree_remove(&user->nonces, &nonce->node);
+	list_remove(&nonce->age);
+	free(nonce);
+}
+
+static void pair_free(struct chat_pair *pair)
+{
+	tree_remove(&pair->user[0]->pairs, &pair->end[0].node);
+	if (pair->user[0] != pair->user[1])
+		tree_remove(&pair->user[1]->pairs, &pair->end[1].node);
+	free(pair);
+}
+
+/* All memberships and sessions have gone already, save when the whole core goes. */
+void chat_user_free(struct chat *chat, struct chat_user *user)
+{
+	struct tree_node *node;
+
+	while ((node = tree_first(&user->pairs)) != NULL)
+		pair_free(tree_entry(node, struct chat_pair_end, node)->pair);
+	while (!list_is_empty(&user->nonces_by_age))
+		nonce_free(user, list_entry(user->nonces_by_age.next, struct chat_nonce, age));
+	list_remove(&user->damped);
+	list_remove(&user->offline);
+	tree_remove(&chat->users, &user->node);
+	free(user);
+}
+
+/* --- Pairs ---------------------------------------------------------------------------------- */
+
+struct chat_pair *chat_pair_get(struct chat_call *call, struct chat_user *other)
+{
+	struct chat_user *user = call->user;
+	struct chat_pair_end *end = tree_entry(tree_find(&user->pairs, other->node.key),
+	    struct chat_pair_end, node);
+	struct chat_pair *pair;
+
+	if (end != NULL)
+		return end->pair;
+	if (user->pairs.count >= PROTO_LIMIT_pairs || other->pairs.count >= PROTO_LIMIT_pairs) {
+		chat_refuse_limit(call, PROTO_ERR_too_many, PROTO_LIMIT_pairs,
+		    "%s has %d direct conversations already",
+		    user->pairs.count >= PROTO_LIMIT_pairs ? user->name : other->name,
+		    PROTO_LIMIT_pairs);
+		return NULL;
+	}
+	pair = calloc(1, sizeof *pair);
+	if (pair == NULL) {
+		chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
+		return NULL;
+	}
+	pair->conv.id = call->chat->next_id++;
+	pair->user[0] = user;
+	pair->user[1] = other;
+	pair->end[0].pair = pair->end[1].pair = pair;
+	tree_put(&user->pairs, &pair->end[0].node, other->node.key, chat_random(call->chat));
+	if (user != other)
+		tree_put(&other->pairs, &pair->end[1].node, user->node.key,
+		    chat_random(call->chat));
+	return pair;
+}
+
+/* --- Nonces --------------------------------------------------------------------------------- */
+
+static struct slice nonce_key(char to[8 + PROTO_LIMIT_nonce], const struct chat_conv *conv,
+    struct slice nonce)
+{
+	memcpy(to, &conv->id, 8);
+	memcpy(to + 8, nonce.ptr, nonce.len);
+	return slice_make(to, 8 + nonce.len);
+}
+
+struct chat_nonce *chat_nonce_find(struct chat_user *user, const struct chat_conv *conv,
+    struct slice nonce, struct chat_time now)
+{
+	char key[8 + PROTO_LIMIT_nonce];
+	struct chat_nonce *found = tree_entry(tree_find(&user->nonces, nonce_key(key, conv, nonce)),
+	    struct chat_nonce, node);
+
+	if (found == NULL || found->expires_ms > now.unix_ms)
+		return found;
+	nonce_free(user, found);
+	return NULL;
+}
+
+/* Without memory the message is still sent, and only the protection against doing so twice is
+ * missing. */
+void chat_nonce_put(struct chat *chat, struct chat_user *user, const struct chat_conv *conv,
+    struct slice nonce, uint64_t digest, struct chat_time now)
+{
+	struct chat_nonce *entry;
+
+	while (!list_is_empty(&user->nonces_by_age)) {
+		entry = list_entry(user->nonces_by_age.next, struct chat_nonce, age);
+		if (entry->expires_ms > now.unix_ms && user->nonces.count < CHAT_NONCE_COUNT_MAX)
+			break;
+		nonce_free(user, entry);
+	}
+	entry = calloc(1, sizeof *entry);
+	if (entry == NULL)
+		return;
+	entry->expires_ms = now.unix_ms + CHAT_NONCE_MS;
+	entry->seq = conv->seq;
+	entry->time_ms = conv->time_ms;
+	entry->digest = digest;
+	list_put(&user->nonces_by_age, &entry->age);
+	tree_put(&user->nonces, &entry->node, nonce_key(entry->key, conv, nonce),
+	    chat_random(chat));
+}
+
+/* --- Presence ------------------------------------------------------------------------------- */
+
+const char *chat_status_name(enum chat_status status)
+{
+	static const char *const names[] = {"online", "away", "busy", "offline"};
+	return names[status];
+}
+
+static enum chat_status status_now(const struct chat_user *user)
+{
+	if (user->session_count == 0 && list_is_empty(&user->offline))
+		return CHAT_OFFLINE;
+	return user->wanted;
+}
+
+/* One event for each who shares an announced room with the user, however many rooms that are. */
+static void announce(struct chat *chat, struct chat_user *user, struct blob *line)
+{
+	uint64_t mark = ++chat->mark;
+
+	user->mark = mark; /* the user's own devices know */
+	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
+	     node = tree_after(&user->memberships, node->key)) {
+		struct chat_room *room = tree_entry(node, struct chat_member, in_user)->room;
+
+		if (room->members.count > PROTO_LIMIT_announce)
+			continue;
+		for (struct list *at = room->by_age.next; at != &room->by_age; at = at->next) {
+			struct chat_user *other = list_entry(at, struct chat_member, age)->user;
+
+			if (other->mark != mark)
+				chat_tell_user(chat, other, line);
+			other->mark = mark;
+		}
+	}
+}
+
+/* Tells what has changed, unless something was told in the last 5 s: then the tick does. */
+static void tell_presence(struct chat *chat, struct chat_user *user, struct chat_time now)
+{
+	struct json_writer w;
+	struct blob *line;
+
+	if ((status_now(user) == user->told && !user->text_changed) ||
+	    !list_is_empty(&user->damped))
+		return;
+	user->told = status_now(user);
+	user->text_changed = false;
+	user->damped_until = now.mono_ms + CHAT_PRESENCE_MS;
+	list_put(&chat->damped, &user->damped);
+	message_begin_event(&w, &chat->scratch, PROTO_EVENT_presence);
+	json_put_str(&w, "user", user->name);
+	json_put_str(&w, "status", chat_status_name(user->told));
+	if (user->text[0] != '\0')
+		json_put_str(&w, "text", user->text);
+	message_end(&w);
+	line = chat_take_line(chat);
+	announce(chat, user, line);
+	blob_unref(line);
+}
+
+void chat_presence_changed(struct chat *chat, struct chat_user *user, struct chat_time now)
+{
+	if (user->session_count > 0) {
+		list_remove(&user->offline);
+	} else if (list_is_empty(&user->offline)) {
+		user->offline_at = now.mono_ms + CHAT_OFFLINE_MS;
+		list_put(&chat->offline, &user->offline);
+	}
+	tell_presence(chat, user, now);
+}
+
+/* Both lists are in the order in which they are due, since each waits the same time for all. */
+void chat_presence_tick(struct chat *chat, struct chat_time now)
+{
+	for (;;) {
+		struct list *offline = chat->offline.next, *damped = chat->damped.next;
+		struct chat_user *user;
+
+		if (offline != &chat->offline &&
+		    list_entry(offline, struct chat_user, offline)->offline_at <= now.mono_ms) {
+			user = list_entry(offline, struct chat_user, offline);
+			list_remove(&user->offline);
+			user->wanted = CHAT_ONLINE; /* a status ends with the last session */
+			user->text_changed = user->text[0] != '\0';
+			user->text[0] = '\0';
+		} else if (damped != &chat->damped &&
+			   list_entry(damped, struct chat_user, damped)->damped_until <=
+			       now.mono_ms) {
+			user = list_entry(damped, struct chat_user, damped);
+			list_remove(&user->damped);
+		} else {
+			return;
+		}
+		if (!chat_unit_begin(chat, NULL))
+			return;
+		tell_presence(chat, user, now);
+		chat_unit_end(chat, NULL);
+	}
+}

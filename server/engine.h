@@ -1,0 +1,31 @@
+/*
+ * The core behind its lock: what workers call. Takes the lock, asks the clock, lets the core work,
+ * and puts the released items into the workers' mailboxes, still under the lock, so that every
+ * worker sees them in one order. Any thread.
+ */
+#ifndef CONFAB_SERVER_ENGINE_H
+#define CONFAB_SERVER_ENGINE_H
+
+#include "chat/chat.h"
+
+struct engine;
+struct worker;
+
+/* `options`: everything but post, post_arg and store, which are the engine's own. NOMEM. */
+enum status engine_new(const struct chat_options *options, struct engine **ret);
+void engine_free(struct engine *engine);
+
+/* Before workers run: whose mailbox worker `index` is. */
+void engine_set_worker(struct engine *engine, unsigned index, struct worker *worker);
+
+/* As the functions of chat.h of the same name. */
+struct blob *engine_welcome(struct engine *engine);
+struct chat_session *engine_session_open(struct engine *engine, const struct chat_peer *peer,
+    unsigned worker, void *conn);
+void engine_session_close(struct engine *engine, struct chat_session *session);
+enum chat_answer engine_request(struct engine *engine, struct chat_session *session,
+    const struct request *request);
+void engine_tick(struct engine *engine);
+void engine_count(struct engine *engine, struct chat_counts *ret);
+
+#endif

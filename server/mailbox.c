@@ -1,0 +1,77 @@
+#include "mailbox.h"
+
+#include <stdlib.h>
+
+void mailbox_init(struct mailbox *mailbox)
+{
+	*mailbox = (struct mailbox){.mutex = mutex_new()};
+	atomic_init(&mailbox->bytes, 0);
+}
+
+void mailbox_release(struct mailbox *mailbox)
+{
+	struct chat_item *item;
+	struct mailbox_socket *socket;
+
+	mailbox_take(mailbox, &item, &socket);
+	while (item != NULL) {
+		struct chat_item *next = item->next;
+
+		chat_item_free(item);
+		item = next;
+	}
+	while (socket != NULL) {
+		struct mailbox_socket *next = socket->next;
+
+		socket_close(socket->socket);
+		free(socket);
+		socket = next;
+	}
+	mutex_free(mailbox->mutex);
+}
+
+bool mailbox_put_item(struct mailbox *mailbox, struct chat_item *item)
+{
+	bool was_empty;
+
+	item->next = NULL;
+	mutex_lock(mailbox->mutex);
+	was_empty = mailbox->first == NULL && mailbox->first_socket == NULL;
+	if (mailbox->last != NULL)
+		mailbox->last->next = item;
+	else
+		mailbox->first = item;
+	mailbox->last = item;
+	if (item->line != NULL)
+		atomic_fetch_add_explicit(&mailbox->bytes, item->line->len, memory_order_relaxed);
+	mutex_unlock(mailbox->mutex);
+	return was_empty;
+}
+
+bool mailbox_put_socket(struct mailbox *mailbox, struct mailbox_socket *socket)
+{
+	bool was_empty;
+
+	socket->next = NULL;
+	mutex_lock(mailbox->mutex);
+	was_empty = mailbox->first == NULL && mailbox->first_socket == NULL;
+	if (mailbox->last_socket != NULL)
+		mailbox->last_socket->next = socket;
+	else
+		mailbox->first_socket = socket;
+	mailbox->last_socket = socket;
+	mutex_unlock(mailbox->mutex);
+	return was_empty;
+}
+
+void mailbox_take(struct mailbox *mailbox, struct chat_item **ret_items,
+    struct mailbox_socket **ret_sockets)
+{
+	mutex_lock(mailbox->mutex);
+	*ret_items = mailbox->first;
+	*ret_sockets = mailbox->first_socket;
+	mailbox->first = mailbox->last = NULL;
+	mailbox->first_socket = mailbox->last_socket = NULL;
+	atomic_store_explicit(&mailbox->bytes, 0, memory_order_relaxed);
+	mutex_unlock(mailbox->mutex);
+}

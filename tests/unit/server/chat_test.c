@@ -1,0 +1,421 @@
+/*
+ * The chat core by itself: what a request tells to whom and in which order, also while the store
+ * is slow. The wire's rules are in tests/wire; here is what needs a clock or a slow store.
+ */
+#include "tests/unit/unit.h"
+
+#include "base/rng.h"
+#include "chat_world.h"
+
+#define HAS(text, part) CHECK(strstr((text), (part)) != NULL)
+
+/* Reads the next line and checks that it contains `part`. */
+static void expect(struct world *world, unsigned session, const char *part)
+{
+	const char *line = world_read(world, session);
+
+	if (strstr(line, part) == NULL) {
+		fprintf(stderr, "session %u got \"%s\", not …%s…\n", session, line, part);
+		exit(1);
+	}
+}
+
+static void expect_silence(struct world *world, unsigned session)
+{
+	CHECK_STR(world_read(world, session), "");
+}
+
+TEST(chat__send__reaches_all_members_after_the_reply)
+{
+	struct world *world = world_new(true, false);
+	unsigned a = world_guest(world, "alice"), b = world_guest(world, "bob");
+
+	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\",\"id\":2}");
+	expect(world, a, "\"re\":2,\"ok\":true");
+	expect(world, a, "\"event\":\"join\"");
+	world_ask(world, b, "{\"cmd\":\"join\",\"room\":\"dev\",\"id\":2}");
+	expect(world, b, "\"member_count\":2,\"seq\":2");
+	expect(world, b, "\"user\":\"bob\"");
+	expect(world, a, "\"user\":\"bob\"");
+	world_ask(world, a, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"hi\",\"id\":3,"
+			    "\"nonce\":\"n1\"}");
+	expect(world, a, "\"re\":3,\"ok\":true,\"seq\":3");
+	expect(world, a, "\"nonce\":\"n1\"");
+	expect(world, b, "\"from\":\"alice\"");
+	expect_silence(world, a);
+	expect_silence(world, b);
+	world_free(world);
+}
+
+TEST(chat__send__tells_nothing_before_the_commit)
+{
+	struct world *world = world_new(true, false);
+	unsigned a = world_guest(world, "alice"), b = world_guest(world, "bob");
+
+	world->slow = true;
+	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\",\"id\":2}");
+	world_ask(world, b, "{\"cmd\":\"rooms\",\"id\":2}");
+	expect_silence(world, a);
+	expect_silence(world, b); /* the list shows the new room: it has to wait, too */
+	CHECK(world_commit(world));
+	expect(world, a, "\"re\":2");
+	expect(world, a, "\"event\":\"join\"");
+	expect(world, b, "\"room\":\"dev\"");
+	world_ask(world, a, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"1\"}");
+	world_ask(world, a, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"2\"}");
+	CHECK_INT(world->session[a].answers, 2);
+	expect_silence(world, a);
+	CHECK(world_commit(world));
+	expect(world, a, "\"text\":\"1\"");
+	expect_silence(world, a);
+	CHECK_INT(world->session[a].answers, 3);
+	CHECK(world_commit(world));
+	expect(world, a, "\"text\":\"2\"");
+	CHECK_INT(world->session[a].answers, 4);
+	CHECK(!world_commit(world));
+	world_free(world);
+}
+
+TEST(chat__commit__out_of_turn_releases_in_order)
+{
+	struct world *world = world_new(true, false);
+	unsigned a = world_guest(world, "alice");
+
+	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\"}");
+	expect(world, a, "\"event\":\"join\"");
+	world->slow = true;
+	world_ask(world, a, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"1\"}");
+	world->slow = false; /* the second one would commit at once */
+	world_ask(world, a, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"2\"}");
+	expect_silence(world, a);
+	CHECK(world_commit(world));
+	expect(world, a, "\"text\":\"1\"");
+	expect(world, a, "\"text\":\"2\"");
+	world_free(world);
+}
+
+TEST(chat__close__with_entries_on_their_way)
+{
+	struct world *world = world_new(true, false);
+	unsigned a = world_guest(world, "alice"), b = world_guest(world, "bob");
+
+	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\"}");
+	world_ask(world, b, "{\"cmd\":\"join\",\"room\":\"dev\"}");
+	while (*world_read(world, b) != '\0')
+		;
+	world->slow = true;
+	world_ask(world, a, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"last words\"}");
+	world_disconnect(world, a);
+	CHECK(!world->session[a].gone);
+	CHECK(world_commit(world));
+	expect(world, b, "last words");
+	CHECK(world_commit(world));
+	expect(world, b, "\"event\":\"leave\"");
+	expect(world, b, "\"role\":\"owner\""); /* a guest's room is inherited */
+	CHECK(world->session[a].gone);
+	world_free(world);
+}
+
+TEST(chat__nonce__duplicate_conflict_and_expiry)
+{
+	struct world *world = world_new(true, false);
+	unsigned a = world_guest(world, "alice");
+	const char *send = "{\"cmd\":\"send\",\"to\":\"alice\",\"text\":\"x\",\"nonce\":\"n\","
+			   "\"id\":5}";
+
+	world_ask(world, a, send);
+	expect(world, a, "\"seq\":1");
+	expect(world, a, "\"event\":\"message\"");
+	world_ask(world, a, send);
+	expect(world, a, "\"seq\":1,\"time\":\"2026-09-21T");
+	expect_silence(world, a);
+	world_ask(world, a, "{\"cmd\":\"send\",\"to\":\"alice\",\"text\":\"y\",\"nonce\":\"n\","
+			    "\"id\":6}");
+	expect(world, a, "\"error\":\"conflict\"");
+	world_wait(world, 86400001);
+	world_ask(world, a, send);
+	expect(world, a, "\"seq\":2");
+	world_free(world);
+}
+
+TEST(chat__nonce__twin_waits_for_the_first)
+{
+	struct world *world = world_new(true, false);
+	unsigned a = world_guest(world, "alice");
+	const char *send = "{\"cmd\":\"send\",\"to\":\"alice\",\"text\":\"x\",\"nonce\":\"n\","
+			   "\"id\":5}";
+
+	world->slow = true;
+	world_ask(world, a, send);
+	world_ask(world, a, send);
+	expect_silence(world, a);
+	CHECK(world_commit(world));
+	expect(world, a, "\"re\":5,\"ok\":true,\"seq\":1");
+	expect(world, a, "\"event\":\"message\"");
+	expect(world, a, "\"duplicate\":true");
+	world_free(world);
+}
+
+TEST(chat__time__never_goes_back)
+{
+	struct world *world = world_new(true, false);
+	unsigned a = world_guest(world, "alice");
+
+	world_ask(world, a, "{\"cmd\":\"send\",\"to\":\"alice\",\"text\":\"x\",\"id\":1}");
+	expect(world, a, "\"time\":\"2026-09-21T14:13:20.000Z\"");
+	world_read(world, a);
+	world->now.unix_ms -= 3600000;
+	world_ask(world, a, "{\"cmd\":\"send\",\"to\":\"alice\",\"text\":\"x\",\"id\":1}");
+	expect(world, a, "\"time\":\"2026-09-21T14:13:20.000Z\"");
+	world_free(world);
+}
+
+TEST(chat__presence__offline_after_15_s_and_damped)
+{
+	struct world *world = world_new(false, true);
+	unsigned a = world_connect(world, "alice"), b = world_connect(world, "bob");
+
+	world_ask(world, a, "{\"cmd\":\"login\"}");
+	world_ask(world, b, "{\"cmd\":\"login\"}");
+	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\"}");
+	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"ops\"}");
+	world_ask(world, b, "{\"cmd\":\"join\",\"room\":\"dev\"}");
+	world_ask(world, b, "{\"cmd\":\"join\",\"room\":\"ops\"}");
+	while (*world_read(world, a) != '\0')
+		;
+	world_wait(world, 6000);
+	world_ask(world, b, "{\"cmd\":\"status\",\"status\":\"away\"}");
+	expect(world, a, "{\"event\":\"presence\",\"user\":\"bob\",\"status\":\"away\"}");
+	expect_silence(world, a); /* one event, though they share two rooms */
+	world_ask(world, b, "{\"cmd\":\"status\",\"status\":\"busy\"}");
+	world_ask(world, b, "{\"cmd\":\"status\",\"status\":\"online\",\"text\":\"back\"}");
+	expect_silence(world, a);
+	world_wait(world, 5000);
+	expect(world, a, "\"status\":\"online\",\"text\":\"back\"");
+	world_disconnect(world, b);
+	world_wait(world, 14999);
+	expect_silence(world, a);
+	world_wait(world, 1);
+	expect(world, a, "\"user\":\"bob\",\"status\":\"offline\"}");
+	expect_silence(world, a);
+	world_free(world);
+}
+
+TEST(chat__presence__short_absence_is_not_told)
+{
+	struct world *world = world_new(false, true);
+	unsigned a = world_connect(world, "alice"), b = world_connect(world, "bob"), again;
+
+	world_ask(world, a, "{\"cmd\":\"login\"}");
+	world_ask(world, b, "{\"cmd\":\"login\"}");
+	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\"}");
+	world_ask(world, b, "{\"cmd\":\"join\",\"room\":\"dev\"}");
+	while (*world_read(world, a) != '\0')
+		;
+	world_disconnect(world, b);
+	world_wait(world, 10000);
+	again = world_connect(world, "bob");
+	world_ask(world, again, "{\"cmd\":\"login\",\"id\":1}");
+	expect(world, again, "\"rooms\":[\"dev\"]"); /* still a member */
+	world_wait(world, 60000);
+	expect_silence(world, a);
+	world_ask(world, a, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"hi\"}");
+	expect(world, again, "\"text\":\"hi\"");
+	world_free(world);
+}
+
+TEST(chat__devices__see_one_state)
+{
+	struct world *world = world_new(false, true);
+	unsigned a = world_connect(world, "alice"), b = world_connect(world, "alice");
+
+	world_ask(world, a, "{\"cmd\":\"login\",\"id\":1,\"device\":\"desk\"}");
+	expect(world, a, "\"user\":\"alice\"");
+	world_ask(world, b, "{\"cmd\":\"login\",\"id\":1}");
+	expect(world, b, "\"ok\":true");
+	expect(world, a, "\"event\":\"session\"");
+	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\",\"id\":2}");
+	expect(world, a, "\"re\":2");
+	expect(world, a, "\"event\":\"join\"");
+	expect(world, b, "\"event\":\"join\"");
+	world_ask(world, b, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"x\",\"id\":3}");
+	expect(world, b, "\"re\":3");
+	expect(world, b, "\"event\":\"message\"");
+	expect(world, a, "\"event\":\"message\"");
+	world_disconnect(world, b);
+	expect(world, a, "\"on\":false");
+	expect_silence(world, a);
+	world_free(world);
+}
+
+TEST(chat__guest__name_is_free_when_the_connection_ends)
+{
+	struct world *world = world_new(true, true);
+	unsigned a = world_guest(world, "alice"), b = world_connect(world, ""), c;
+
+	world_ask(world, b, "{\"cmd\":\"login\",\"id\":1,\"user\":\"alice\"}");
+	expect(world, b, "\"error\":\"name_taken\"");
+	world_disconnect(world, a);
+	world_ask(world, b, "{\"cmd\":\"login\",\"id\":1,\"user\":\"alice\"}");
+	expect(world, b, "\"ok\":true");
+	c = world_connect(world, "alice");
+	world_ask(world, c, "{\"cmd\":\"login\",\"id\":1}");
+	expect(world, c, "\"error\":\"name_taken\"");
+	world_free(world);
+}
+
+TEST(chat__join__large_rooms_do_not_announce)
+{
+	struct world *world = world_new(false, true);
+	unsigned first = world_connect(world, "first");
+	char line[128];
+
+	world_ask(world, first, "{\"cmd\":\"login\"}");
+	world_ask(world, first, "{\"cmd\":\"join\",\"room\":\"big\"}");
+	for (int i = 0; i < 256; i++) {
+		unsigned s = world->count < WORLD_SESSIONS ? world->count : WORLD_SESSIONS - 1;
+
+		if (world->count == WORLD_SESSIONS) {
+			/* The same slot again: members stay when their connection has gone. */
+			world->count--;
+			buf_release(&world->session[s].lines);
+			world->session[s] = (struct world_session){0};
+		}
+		snprintf(line, sizeof line, "u%d", i);
+		s = world_connect(world, line);
+		world_ask(world, s, "{\"cmd\":\"login\"}");
+		world_ask(world, s, "{\"cmd\":\"join\",\"room\":\"big\"}");
+		if (s == WORLD_SESSIONS - 1)
+			world_disconnect(world, s);
+	}
+	world_ask(world, first, "{\"cmd\":\"room\",\"room\":\"big\",\"id\":9}");
+	for (int i = 0; i < 256; i++) /* its own and 255 more: the 257th came in silence */
+		expect(world, first, "\"event\":\"join\"");
+	expect(world, first, "\"member_count\":257");
+	world_free(world);
+}
+
+TEST(chat__page__lists_all_exactly_once)
+{
+	struct world *world = world_new(true, false);
+	unsigned a = world_guest(world, "alice");
+	unsigned seen = 0;
+	char line[256], next[80] = "";
+
+	for (int i = 0; i < 60; i++) {
+		snprintf(line, sizeof line,
+		    "{\"cmd\":\"create\",\"room\":\"r%03d\",\"topic\":\"t\",\"id\":1}", i);
+		world_ask(world, a, line);
+	}
+	while (*world_read(world, a) != '\0')
+		;
+	for (int page = 0; page < 10; page++) {
+		const char *reply, *at;
+
+		snprintf(line, sizeof line,
+		    "{\"cmd\":\"rooms\",\"id\":1,\"like\":\"r\",\"limit\":13%s%s%s}",
+		    next[0] != '\0' ? ",\"after\":\"" : "", next, next[0] != '\0' ? "\"" : "");
+		world_ask(world, a, line);
+		reply = world_read(world, a);
+		for (at = reply; (at = strstr(at, "\"room\":")) != NULL; at++)
+			seen++;
+		if (strstr(reply, "\"more\":false") != NULL)
+			break;
+		at = strstr(reply, "\"next\":\"");
+		CHECK(at != NULL);
+		CHECK(sscanf(at, "\"next\":\"%79[^\"]", next) == 1);
+	}
+	CHECK_INT(seen, 60);
+	world_free(world);
+}
+
+/* Random guests join, leave, talk and vanish while the store is slow at times. Every session must
+ * see, for every room while it is attached, a dense sequence; and every request is answered. */
+static void check_dense(struct world *world, unsigned session, long long *last)
+{
+	const char *line;
+
+	while (*(line = world_read(world, session)) != '\0') {
+		const char *room = strstr(line, "\"room\":\"r"), *seq = strstr(line, "\"seq\":");
+		long long number;
+		int slot;
+
+		if (strncmp(line, "{\"event\":\"", 10) != 0 || room == NULL || seq == NULL)
+			continue;
+		slot = room[9] - '0';
+		CHECK(sscanf(seq, "\"seq\":%lld", &number) == 1);
+		CHECK(last[slot] == 0 || number == last[slot] + 1);
+		last[slot] = number;
+		if (strstr(line, "\"event\":\"leave\"") != NULL) {
+			char own[40];
+
+			snprintf(own, sizeof own, "\"user\":\"g%u\"", session);
+			if (strstr(line, own) != NULL)
+				last[slot] = 0;
+		}
+	}
+}
+
+TEST(chat__random__sequences_stay_dense)
+{
+	struct rng rng = {7};
+
+	for (int round = 0; round < 200; round++) {
+		struct world *world = world_new(true, false);
+		long long last[12][4] = {{0}};
+		unsigned asked[12];
+		bool alive[12];
+		char line[128];
+
+		for (unsigned i = 0; i < 12; i++) {
+			snprintf(line, sizeof line, "g%u", i);
+			world_guest(world, line);
+			asked[i] = 1;
+			alive[i] = true;
+		}
+		for (int step = 0; step < 300; step++) {
+			unsigned s = (unsigned)rng_below(&rng, 12), r = (unsigned)rng_below(&rng, 3);
+			static const char *const cmds[] = {"\"join\"", "\"leave\"",
+			    "\"send\",\"text\":\"x\",\"id\":1", "\"typing\"",
+			    "\"members\",\"id\":2"};
+
+			world->slow = rng_below(&rng, 3) != 0;
+			if (rng_below(&rng, 4) == 0)
+				world_commit(world);
+			if (!alive[s])
+				continue;
+			if (rng_below(&rng, 60) == 0 && world->ticket_count < 200) {
+				world_disconnect(world, s);
+				alive[s] = false;
+				continue;
+			}
+			if (world->ticket_count >= 200)
+				world->slow = false;
+			snprintf(line, sizeof line, "{\"cmd\":%s,\"room\":\"r%u\"}",
+			    cmds[rng_below(&rng, 5)], r);
+			world_ask(world, s, line);
+			asked[s]++;
+		}
+		while (world_commit(world))
+			;
+		for (unsigned i = 0; i < 12; i++) {
+			check_dense(world, i, last[i]);
+			if (alive[i])
+				CHECK_INT(world->session[i].answers, asked[i]);
+			else
+				CHECK(world->session[i].gone);
+		}
+		world_free(world);
+	}
+}
+
+UNIT_MAIN(CASE(chat__send__reaches_all_members_after_the_reply),
+    CASE(chat__send__tells_nothing_before_the_commit),
+    CASE(chat__commit__out_of_turn_releases_in_order),
+    CASE(chat__close__with_entries_on_their_way), CASE(chat__nonce__duplicate_conflict_and_expiry),
+    CASE(chat__nonce__twin_waits_for_the_first), CASE(chat__time__never_goes_back),
+    CASE(chat__presence__offline_after_15_s_and_damped),
+    CASE(chat__presence__short_absence_is_not_told), CASE(chat__devices__see_one_state),
+    CASE(chat__guest__name_is_free_when_the_connection_ends),
+    CASE(chat__join__large_rooms_do_not_announce), CASE(chat__page__lists_all_exactly_once),
+    CASE(chat__random__sequences_stay_dense))

@@ -1,0 +1,204 @@
+#include "chat_world.h"
+
+#include "tests/unit/unit.h"
+
+static enum status append(struct store *store, const struct store_entry *entries, size_t count,
+    uint64_t ticket)
+{
+	struct world *world = store->done_arg;
+
+	CHECK(count > 0);
+	for (size_t i = 0; i < count; i++)
+		CHECK(entries[i].seq > 0);
+	if (!world->slow)
+		return STATUS_OK;
+	CHECK(world->ticket_count < 256);
+	world->tickets[world->ticket_count++] = ticket;
+	return STATUS_AGAIN;
+}
+
+static void attach(struct world_session *session, uint32_t slot)
+{
+	for (unsigned i = 0; i < session->room_count; i++)
+		CHECK(session->rooms[i] != slot);
+	CHECK(session->room_count < 64);
+	session->rooms[session->room_count++] = slot;
+}
+
+static void detach(struct world_session *session, uint32_t slot)
+{
+	for (unsigned i = 0; i < session->room_count; i++) {
+		if (session->rooms[i] == slot) {
+			session->rooms[i] = session->rooms[--session->room_count];
+			return;
+		}
+	}
+	CHECK(!"detached from a room it was not in");
+}
+
+static void put_line(struct world_session *session, const struct blob *line)
+{
+	if (!session->finished && line != NULL)
+		buf_put_slice(&session->lines, blob_slice(line));
+}
+
+static void send_to_room(struct world *world, const struct chat_item *item)
+{
+	for (unsigned i = 0; i < world->count; i++) {
+		struct world_session *session = &world->session[i];
+
+		if (session->gone || i % WORLD_WORKERS != item->worker ||
+		    (item->user != 0 && session->user == item->user))
+			continue;
+		for (unsigned j = 0; j < session->room_count; j++)
+			if (session->rooms[j] == item->slot)
+				put_line(session, item->line);
+	}
+}
+
+static void post(void *arg, struct chat_item *item)
+{
+	struct world *world = arg;
+	struct world_session *session = item->conn;
+
+	CHECK(session == NULL || !session->gone);
+	switch ((enum chat_item_kind)item->kind) {
+	case CHAT_ITEM_LINE:
+		put_line(session, item->line);
+		session->answers += item->answers;
+		break;
+	case CHAT_ITEM_ROOM:
+		send_to_room(world, item);
+		break;
+	case CHAT_ITEM_ATTACH:
+		attach(session, item->slot);
+		break;
+	case CHAT_ITEM_DETACH:
+		detach(session, item->slot);
+		break;
+	case CHAT_ITEM_LOGIN:
+		session->user = item->user;
+		break;
+	case CHAT_ITEM_FINISH:
+		session->finished = true;
+		break;
+	case CHAT_ITEM_GONE:
+		session->gone = true;
+		break;
+	}
+	chat_item_free(item);
+}
+
+struct world *world_new(bool guests, bool certificates)
+{
+	static const struct store_ops ops = {append, NULL};
+	struct world *world = calloc(1, sizeof *world);
+	struct chat_options options = {
+	    .name = "world",
+	    .guests = guests,
+	    .certificates = certificates,
+	    .auto_create = true,
+	    .workers = WORLD_WORKERS,
+	    .seed = 1,
+	    .line_max = 65536,
+	    .first_line_max = 4096,
+	    .post = post,
+	    .post_arg = world,
+	};
+
+	CHECK(world != NULL);
+	world->store = (struct store){.ops = &ops, .done_arg = world};
+	world->now = (struct chat_time){INT64_C(1790000000000), 1000};
+	options.store = &world->store;
+	world->chat = chat_new(&options);
+	CHECK(world->chat != NULL);
+	return world;
+}
+
+void world_free(struct world *world)
+{
+	world->slow = false;
+	while (world_commit(world))
+		;
+	for (unsigned i = 0; i < world->count; i++) {
+		if (world->session[i].session != NULL)
+			world_disconnect(world, i);
+		buf_release(&world->session[i].lines);
+	}
+	chat_free(world->chat);
+	free(world);
+}
+
+unsigned world_connect(struct world *world, const char *cert_user)
+{
+	struct world_session *session = &world->session[world->count];
+	struct chat_peer peer = {"192.0.2.1", "TLSv1.3", "TLS_AES_128_GCM_SHA256", "", cert_user};
+
+	CHECK(world->count < WORLD_SESSIONS);
+	buf_init(&session->lines, 1 << 24);
+	session->session = chat_session_open(world->chat, &peer, world->count % WORLD_WORKERS,
+	    session, world->now);
+	CHECK(session->session != NULL);
+	return world->count++;
+}
+
+unsigned world_guest(struct world *world, const char *name)
+{
+	unsigned session = world_connect(world, "");
+	char line[128];
+
+	snprintf(line, sizeof line, "{\"cmd\":\"login\",\"id\":1,\"user\":\"%s\"}", name);
+	world_ask(world, session, line);
+	CHECK(strstr(world_read(world, session), "\"ok\":true") != NULL);
+	return session;
+}
+
+void world_disconnect(struct world *world, unsigned session)
+{
+	chat_session_close(world->chat, world->session[session].session, world->now);
+	world->session[session].session = NULL;
+}
+
+void world_ask(struct world *world, unsigned session, const char *line)
+{
+	struct world_session *s = &world->session[session];
+	struct request_error error;
+	struct request request;
+
+	if (request_parse(slice_of(line), &request, &error) != STATUS_OK) {
+		fprintf(stderr, "%s: %s\n", line, error.message);
+		exit(1);
+	}
+	if (chat_request(world->chat, s->session, &request, world->now) == CHAT_ANSWERED)
+		s->answers++;
+	request_release(&request);
+}
+
+const char *world_read(struct world *world, unsigned session)
+{
+	static char line[1 << 19];
+	struct buf *lines = &world->session[session].lines;
+	struct slice rest = buf_slice(lines), first;
+
+	if (lines->len == 0)
+		return "";
+	first = slice_cut(&rest, '\n');
+	CHECK(str_copy(line, sizeof line, first));
+	buf_drop(lines, first.len + 1);
+	return line;
+}
+
+bool world_commit(struct world *world)
+{
+	if (world->first_ticket == world->ticket_count)
+		return false;
+	chat_committed(world->chat, world->tickets[world->first_ticket++]);
+	return true;
+}
+
+void world_wait(struct world *world, int64_t ms)
+{
+	world->now.unix_ms += ms;
+	world->now.mono_ms += (uint64_t)ms;
+	chat_tick(world->chat, world->now);
+}

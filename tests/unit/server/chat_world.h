@@ -1,0 +1,56 @@
+/*
+ * The chat core in a world of its own: a virtual clock, a store that commits when it is told to,
+ * and sessions whose lines are collected as their workers would send them. No thread, no socket.
+ */
+#ifndef CONFAB_TESTS_CHAT_WORLD_H
+#define CONFAB_TESTS_CHAT_WORLD_H
+
+#include "chat/chat.h"
+
+#define WORLD_SESSIONS 64
+#define WORLD_WORKERS 2
+
+struct world_session {
+	struct chat_session *session;
+	struct buf lines;  /* what was sent to it and not read yet */
+	unsigned answers;  /* requests that were answered */
+	uint64_t user;
+	bool finished, gone;
+	uint32_t rooms[64];
+	unsigned room_count;
+};
+
+struct world {
+	struct chat *chat;
+	struct store store; /* first_open..next: tickets not committed yet */
+	bool slow;	    /* does the store wait for world_commit? */
+	uint64_t tickets[256];
+	unsigned first_ticket, ticket_count;
+	struct chat_time now;
+	struct world_session session[WORLD_SESSIONS];
+	unsigned count;
+};
+
+struct world *world_new(bool guests, bool certificates);
+void world_free(struct world *world);
+
+/* A new connection, with the user its certificate names ("": none); its number. */
+unsigned world_connect(struct world *world, const char *cert_user);
+/* The same and a guest's login under `name`, whose reply is checked and dropped. */
+unsigned world_guest(struct world *world, const char *name);
+void world_disconnect(struct world *world, unsigned session);
+
+/* Gives the session a request line, which has to pass the checks of the tables. */
+void world_ask(struct world *world, unsigned session, const char *line);
+
+/* The next line that was sent to the session, without LF, or "" if there is none; lent until the
+ * next call. */
+const char *world_read(struct world *world, unsigned session);
+
+/* Commits the oldest open ticket; false if there is none. */
+bool world_commit(struct world *world);
+
+/* Lets time pass. */
+void world_wait(struct world *world, int64_t ms);
+
+#endif
