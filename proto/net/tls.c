@@ -381,6 +381,10 @@ enum status tls_read(struct tls *tls, void *to, size_t max, size_t *ret_len, str
 		tls->peer_closed = true;
 		return STATUS_EOF;
 	}
+	/* mbedTLS knows no KeyUpdate and leaves the peer that sends one without a word. */
+	if (code == MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE)
+		(void)mbedtls_ssl_send_alert_message(&tls->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+		    MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE);
 	return failure(tls, code == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : code, err);
 }
 
