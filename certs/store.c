@@ -188,11 +188,14 @@ enum status store_open(struct store *store, const char *dir, enum store_use use,
 
 enum status store_create(struct store *store, const char *dir, struct error *err)
 {
+	struct error why = {0};
 	enum status status;
 
 	init_store(store, dir);
-	status = file_make_dir(dir, FILE_PRIVATE, err);
-	if (status == STATUS_OK)
+	status = file_make_dir(dir, FILE_PRIVATE, &why);
+	if (status != STATUS_OK)
+		error_set(err, status, "%s; --dir names another folder", why.text);
+	else
 		status = lock(store, err);
 	if (status != STATUS_OK)
 		store_close(store);

@@ -14,6 +14,7 @@
 #define TICK_MS 250	/* of the core's clock; one worker does it */
 #define CONGESTED_MS 10 /* until a connection that waits for a full mailbox is tried again */
 #define FLOOD_REFUSALS 1000
+#define LINE_TOKEN 4096 /* bytes of a line that cost one more token */
 #define LOG_RATE 50 /* lines a second about connections that ended badly, */
 #define LOG_BURST 200 /* so that nobody can fill a disk with them */
 
@@ -78,7 +79,7 @@ static void say_goodbye(struct client *client, enum proto_reason reason)
 
 static bool may_log(struct worker *worker)
 {
-	if (bucket_take(&worker->log_bucket, LOG_RATE, LOG_BURST, loop_now_ms(worker->loop)) == 0)
+	if (bucket_take(&worker->log_bucket, 1, LOG_RATE, LOG_BURST, loop_now_ms(worker->loop)) == 0)
 		return true;
 	worker->log_lost++;
 	return false;
@@ -149,25 +150,29 @@ static bool is_congested(struct worker *worker)
 	return false;
 }
 
-/* False if the request may not be carried out now; then that has been answered. */
-static bool within_rate(struct client *client, const struct request *request)
+/* Long lines cost more than short ones, also those that turn out to be no request. */
+static unsigned wait_for_tokens(struct client *client, struct slice line)
 {
 	const struct worker_options *options = client->worker->options;
-	unsigned wait_s = bucket_take(&client->bucket, options->rate, options->burst,
-	    loop_now_ms(client->worker->loop));
+
+	return bucket_take(&client->bucket, 1 + (unsigned)(line.len / LINE_TOKEN), options->rate,
+	    options->burst, loop_now_ms(client->worker->loop));
+}
+
+/* Only a short line is looked at for the id to answer to. */
+static void refuse_for_rate(struct client *client, struct slice line, unsigned wait_s)
+{
+	struct request request = {.id = {.kind = REQUEST_ID_NONE}};
 	struct request_error error;
 
-	if (wait_s == 0) {
-		client->refusals = 0;
-		return true;
-	}
+	if (line.len < LINE_TOKEN && request_parse(line, &request, &error) == STATUS_OK)
+		request_release(&request);
 	request_error_set(&error, PROTO_ERR_rate_limited,
-	    "more than %u requests a second; wait %u s", options->rate, wait_s);
+	    "more than %u requests a second; wait %u s", client->worker->options->rate, wait_s);
 	error.retry_after = wait_s;
-	send_error(client, &request->id, &error);
+	send_error(client, &request.id, &error);
 	if (++client->refusals >= FLOOD_REFUSALS)
 		say_goodbye(client, PROTO_REASON_flood);
-	return false;
 }
 
 static void carry_out(struct client *client, const struct request *request)
@@ -205,12 +210,19 @@ static void on_line(void *arg, struct conn *conn, struct slice line)
 	struct client *client = arg;
 	struct request_error error;
 	struct request request;
+	unsigned wait_s;
 
 	if (client->finishing)
 		return;
 	client->ping_sent = false;
 	if (client->user != 0)
 		conn_set_timer(conn, client->worker->options->idle_ms);
+	wait_s = wait_for_tokens(client, line);
+	if (wait_s > 0) {
+		refuse_for_rate(client, line, wait_s);
+		return;
+	}
+	client->refusals = 0;
 	if (request_parse(line, &request, &error) != STATUS_OK) {
 		client->bad_json = error.code == PROTO_ERR_bad_json ? client->bad_json + 1 : 0;
 		send_error(client, &request.id, &error);
@@ -219,8 +231,7 @@ static void on_line(void *arg, struct conn *conn, struct slice line)
 		return;
 	}
 	client->bad_json = 0;
-	if (within_rate(client, &request))
-		carry_out(client, &request);
+	carry_out(client, &request);
 	request_release(&request);
 }
 
@@ -479,7 +490,7 @@ static void on_tick(void *arg)
 	if (worker->index == 0)
 		engine_tick(worker->options->engine);
 	if (worker->log_lost > 0 &&
-	    bucket_take(&worker->log_bucket, LOG_RATE, LOG_BURST, loop_now_ms(worker->loop)) == 0) {
+	    bucket_take(&worker->log_bucket, 1, LOG_RATE, LOG_BURST, loop_now_ms(worker->loop)) == 0) {
 		log_warn("conn", "%u more lines like these were left out", worker->log_lost);
 		worker->log_lost = 0;
 	}

@@ -152,7 +152,7 @@ def e2e__client__tail_connects_again():
 
 
 def e2e__client__tail_refused_at_first_does_not_wait():
-    with Server("--guests") as server, Client(server) as _:
+    with Server("--guests") as server:
         bob = Client(server)
         bob.login("bob")
         confab(server, "tail", "dev", user="bob").expect(3, "name_taken")

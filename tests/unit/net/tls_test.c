@@ -289,6 +289,24 @@ TEST(tls__verify__sends_name)
 	pair_release(&pair);
 }
 
+/* What OpenSSL's client does in TLS 1.3. */
+TEST(tls__shake_hands__alert_in_the_clear)
+{
+	struct pair pair;
+
+	pair_init(&pair, usual_client(), usual_server(), "localhost");
+	pair.client.status = pair.server.status = STATUS_AGAIN;
+	step(&pair.client);
+	step(&pair.server);
+	CHECK_INT(pair.server.status, STATUS_AGAIN);
+	CHECK(buf_put(&pair.client.out, "\x15\x03\x03\x00\x02\x02\x30", 7));
+	step(&pair.server);
+	CHECK_INT(pair.server.status, STATUS_TLS);
+	CHECK_STR(pair.server.err.text,
+	    "the client refused our certificate: unknown CA (alert 48)");
+	pair_release(&pair);
+}
+
 static struct tls_context *server_with(const struct test_cert_options *options)
 {
 	static struct test_cert cert;
@@ -897,6 +915,7 @@ UNIT_MAIN(
     CASE(tls__verify__wrong_address),
     CASE(tls__verify__address),
     CASE(tls__verify__sends_name),
+    CASE(tls__shake_hands__alert_in_the_clear),
     CASE(tls__verify__expired),
     CASE(tls__verify__not_yet_valid),
     CASE(tls__verify__rsa_chain),
