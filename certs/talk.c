@@ -56,8 +56,8 @@ enum status talk_data(struct buf *data, struct error *err)
 		return STATUS_OK;
 	status = program_write(PROGRAM_STDOUT, data->ptr, data->len);
 	if (status != STATUS_OK)
-		return error_set(err, status, "cannot write to standard output: %s",
-		    status_text(status));
+		return error_set(
+		    err, status, "cannot write to standard output: %s", status_text(status));
 	return STATUS_OK;
 }
 
@@ -77,7 +77,7 @@ enum status talk_path(const char *path, struct error *err)
 void talk_put_word(struct buf *to, const char *word)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "._-/\\:@+=,";
+	                            "._-/\\:@+=,";
 
 	if (word[0] != '\0' && strspn(word, plain) == strlen(word))
 		buf_put_str(to, word);
@@ -90,8 +90,8 @@ void talk_put_foreign(struct buf *to, struct slice text)
 	while (text.len > 0) {
 		uint32_t code_point;
 		size_t len = utf8_next(text, &code_point);
-		bool is_bad = len == 0 || code_point < 0x20 ||
-		    (code_point >= 0x7f && code_point < 0xa0);
+		bool is_bad =
+		    len == 0 || code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
 
 		if (len == 0)
 			len = 1;

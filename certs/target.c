@@ -36,7 +36,7 @@ static void find_stems(const char *word, struct stems *ret)
 static bool is_clear(const char *stem)
 {
 	return strcmp(stem, "ca") == 0 || strcmp(stem, "crl") == 0 ||
-	    slice_starts(slice_of(stem), "client-");
+	       slice_starts(slice_of(stem), "client-");
 }
 
 static enum status refuse_two(const char *a, const char *b, struct error *err)
@@ -89,14 +89,14 @@ enum status target_path(const char *dir, const char *word, struct buf *to, struc
 			break;
 	}
 	if (found == NULL)
-		return error_set(err, STATUS_NOT_FOUND, "there is no certificate of %s in %s", word,
-		    dir);
+		return error_set(
+		    err, STATUS_NOT_FOUND, "there is no certificate of %s in %s", word, dir);
 	store_path(&folder, found, ".pem", to);
 	return STATUS_OK;
 }
 
-enum status target_cert(const char *dir, const char *word, mbedtls_x509_crt *cert,
-    struct error *err)
+enum status target_cert(
+    const char *dir, const char *word, mbedtls_x509_crt *cert, struct error *err)
 {
 	struct buf path, text;
 	struct error why = {0};

@@ -72,8 +72,8 @@ else {
         break
     }
     if (-not $tool) {
-        $command = Get-Command 'confab-certs.exe' -CommandType Application -ErrorAction SilentlyContinue |
-            Select-Object -First 1
+        $command = Get-Command 'confab-certs.exe' -CommandType Application `
+            -ErrorAction SilentlyContinue | Select-Object -First 1
         if ($command) { $tool = $command.Path }
     }
     if (-not $tool) {
@@ -123,12 +123,13 @@ $at = $names[0]
 if ($at.StartsWith('*')) { $at = 'HOST' }
 elseif ($at.Contains(':') -and -not $at.StartsWith('[')) { $at = "[$at]" }
 Say 'start the server with:'
-Show-Command @($server, '--cert', (Join-Path $dir "$stem.pem"), '--key', (Join-Path $dir "$stem.key"),
+Show-Command @($server,
+    '--cert', (Join-Path $dir "$stem.pem"), '--key', (Join-Path $dir "$stem.key"),
     '--client-ca', (Join-Path $dir 'ca.pem'), '--crl', (Join-Path $dir 'crl.pem'))
 foreach ($user in $users) {
     Say "and chat as $user with:"
-    Show-Command @($client, 'chat', '--server', $at, '--ca', (Join-Path $dir 'ca.pem'), '--cert',
-        (Join-Path $dir "client-$user.pem"), '--key', (Join-Path $dir "client-$user.key"))
+    Show-Command @($client, 'chat', '--server', $at, '--ca', (Join-Path $dir 'ca.pem'),
+        '--cert', (Join-Path $dir "client-$user.pem"), '--key', (Join-Path $dir "client-$user.key"))
 }
 Say 'ca.key stays here and secret; a user needs ca.pem and the two files of their own'
 exit 0
