@@ -117,8 +117,8 @@ class Play:
             client.send_raw(value + "\n")
             try:
                 self.note(name, json.loads(value))
-            except ValueError:
-                pass
+            except (ValueError, RecursionError):
+                pass  # no JSON, on purpose
         else:
             self.note(name, value)
             client.send(value)
