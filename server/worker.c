@@ -32,6 +32,9 @@ struct client {
 	unsigned bad_json; /* in a row */
 	unsigned refusals; /* rate_limited in a row */
 	bool paused, ping_sent, peer_done, finishing;
+	bool logging_in; /* what comes behind a login waits for its end: PROTOCOL.md, 4.3 */
+	bool ending;	 /* goodbye with `why_ending` as soon as all is answered */
+	enum proto_reason why_ending;
 };
 
 struct worker {
@@ -77,6 +80,15 @@ static void say_goodbye(struct client *client, enum proto_reason reason)
 		conn_send(client->conn, line);
 	blob_unref(line);
 	conn_finish(client->conn);
+}
+
+/* The peer has broken the rules: it gets the answers to what it asked before, and then goodbye. */
+static void end_after_answers(struct client *client, enum proto_reason reason)
+{
+	client->ending = true;
+	client->why_ending = reason;
+	if (client->unanswered == 0)
+		say_goodbye(client, reason);
 }
 
 static bool may_log(struct worker *worker)
@@ -127,8 +139,8 @@ static void pause(struct client *client)
 
 static void resume(struct client *client)
 {
-	if (client->paused && client->unanswered < PROTO_LIMIT_unanswered &&
-	    list_is_empty(&client->congested)) {
+	if (client->paused && !client->logging_in &&
+	    client->unanswered < PROTO_LIMIT_unanswered && list_is_empty(&client->congested)) {
 		client->paused = false;
 		if (client->conn != NULL)
 			conn_resume(client->conn);
@@ -139,8 +151,13 @@ static void answered(struct client *client)
 {
 	assert(client->unanswered > 0);
 	client->unanswered--;
+	client->logging_in = false;
 	resume(client);
-	if (client->peer_done && client->unanswered == 0 && client->conn != NULL)
+	if (client->unanswered > 0 || client->conn == NULL)
+		return;
+	if (client->ending)
+		say_goodbye(client, client->why_ending);
+	else if (client->peer_done)
 		conn_finish(client->conn);
 }
 
@@ -175,7 +192,7 @@ static void refuse_for_rate(struct client *client, struct slice line, unsigned w
 	error.retry_after = wait_s;
 	send_error(client, &request.id, &error);
 	if (++client->refusals >= FLOOD_REFUSALS)
-		say_goodbye(client, PROTO_REASON_flood);
+		end_after_answers(client, PROTO_REASON_flood);
 }
 
 static void carry_out(struct client *client, const struct request *request)
@@ -183,6 +200,10 @@ static void carry_out(struct client *client, const struct request *request)
 	struct worker *worker = client->worker;
 
 	client->unanswered++;
+	if (request->cmd == PROTO_CMD_login) {
+		client->logging_in = true;
+		pause(client);
+	}
 	if (engine_request(worker->options->engine, client->session, request) == CHAT_ANSWERED)
 		answered(client);
 	if (client->unanswered >= PROTO_LIMIT_unanswered)
@@ -215,7 +236,7 @@ static void on_line(void *arg, struct conn *conn, struct slice line)
 	struct request request;
 	unsigned wait_s;
 
-	if (client->finishing || client->worker->silent)
+	if (client->finishing || client->ending || client->worker->silent)
 		return;
 	client->ping_sent = false;
 	if (client->user != 0)
@@ -230,7 +251,7 @@ static void on_line(void *arg, struct conn *conn, struct slice line)
 		client->bad_json = error.code == PROTO_ERR_bad_json ? client->bad_json + 1 : 0;
 		send_error(client, &request.id, &error);
 		if (client->bad_json >= PROTO_LIMIT_bad_json)
-			say_goodbye(client, PROTO_REASON_protocol);
+			end_after_answers(client, PROTO_REASON_protocol);
 		return;
 	}
 	client->bad_json = 0;
@@ -252,7 +273,7 @@ static void on_line_too_long(void *arg, struct conn *conn)
 	    client->user != 0 ? "" : " before login");
 	error.limit = max;
 	send_error(client, &none, &error);
-	say_goodbye(client, PROTO_REASON_protocol);
+	end_after_answers(client, PROTO_REASON_protocol);
 }
 
 /* --- A connection's life -------------------------------------------------------------------- */
