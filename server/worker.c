@@ -51,8 +51,10 @@ struct worker {
 	struct bucket log_bucket;
 	unsigned log_lost;
 	atomic_uint load;
-	atomic_bool stop;
-	bool stopping;
+	atomic_bool silence, stop;
+	bool silent, stopping;
+	struct mutex *mutex; /* of `silent`, for whoever waits for it */
+	struct cond *cond;
 };
 
 /* The worker whose turn this thread is in: what it puts into its own mailbox is seen at the end
@@ -106,6 +108,7 @@ static void send_line(struct client *client, struct blob *line)
 		if (may_log(client->worker))
 			log_warn("conn", "%s does not keep up: more than %d bytes waited for it",
 			    client->peer.text, PROTO_LIMIT_backlog);
+		conn_drop_lines(client->conn);
 		say_goodbye(client, PROTO_REASON_slow_consumer);
 	}
 }
@@ -197,12 +200,13 @@ static void carry_out(struct client *client, const struct request *request)
 	struct worker *worker = client->worker;
 
 	client->unanswered++;
+	if (engine_request(worker->options->engine, client->session, request) == CHAT_ANSWERED)
+		answered(client);
 	if (request->cmd == PROTO_CMD_login) {
+		/* Until its reply or, where none was wanted, CHAT_ITEM_LOGIN comes back. */
 		client->logging_in = true;
 		pause(client);
 	}
-	if (engine_request(worker->options->engine, client->session, request) == CHAT_ANSWERED)
-		answered(client);
 	if (client->unanswered >= PROTO_LIMIT_unanswered)
 		pause(client);
 	if (worker->options->count > 1 && is_congested(worker)) {
@@ -233,7 +237,7 @@ static void on_line(void *arg, struct conn *conn, struct slice line)
 	struct request request;
 	unsigned wait_s;
 
-	if (client->finishing || client->ending)
+	if (client->finishing || client->ending || client->worker->silent)
 		return;
 	client->ping_sent = false;
 	if (client->user != 0)
@@ -293,7 +297,7 @@ static void on_open(void *arg, struct conn *conn)
 		log_warn("conn", "%s: its certificate names no user: %s", client->peer.text,
 		    info->peer_user_problem);
 	bucket_init(&client->bucket, worker->options->burst, loop_now_ms(worker->loop));
-	if (worker->stopping) {
+	if (worker->silent) {
 		say_goodbye(client, PROTO_REASON_shutdown);
 		return;
 	}
@@ -394,7 +398,7 @@ static void take_socket(struct worker *worker, struct mailbox_socket *socket)
 	    .on_timer = on_timer,
 	    .on_end = on_end,
 	};
-	struct client *client = worker->stopping ? NULL : calloc(1, sizeof *client);
+	struct client *client = worker->silent ? NULL : calloc(1, sizeof *client);
 	struct conn_options options = {
 	    .handlers = &handlers,
 	    .arg = client,
@@ -458,6 +462,8 @@ static void carry_out_item(struct worker *worker, struct chat_item *item)
 		break;
 	case CHAT_ITEM_LOGIN:
 		client->user = item->user;
+		client->logging_in = false;
+		resume(client);
 		if (client->conn != NULL) {
 			conn_set_line_max(client->conn, worker->options->line_max);
 			conn_set_timer(client->conn, worker->options->idle_ms);
@@ -550,6 +556,12 @@ static void on_wake(void *arg)
 	struct worker *worker = arg;
 
 	drain(worker);
+	if (atomic_load(&worker->silence) && !worker->silent) {
+		mutex_lock(worker->mutex);
+		worker->silent = true;
+		cond_wake_all(worker->cond);
+		mutex_unlock(worker->mutex);
+	}
 	if (atomic_load(&worker->stop) && !worker->stopping)
 		begin_stop(worker);
 }
@@ -580,7 +592,10 @@ enum status worker_new(const struct worker_options *options, unsigned index, str
 	mailbox_init(&worker->mailbox);
 	buf_init(&worker->scratch, PROTO_LIMIT_reply);
 	atomic_init(&worker->load, 0);
+	atomic_init(&worker->silence, false);
 	atomic_init(&worker->stop, false);
+	worker->mutex = mutex_new();
+	worker->cond = cond_new();
 	worker->welcome = engine_welcome(options->engine);
 	status = loop_new(&handlers, &worker->loop, err);
 	if (status == STATUS_OK &&
@@ -604,6 +619,22 @@ enum status worker_start(struct worker *worker)
 
 	snprintf(name, sizeof name, "worker-%u", worker->index % 1000);
 	return thread_start(name, run, worker, &worker->thread);
+}
+
+void worker_silence(struct worker *worker)
+{
+	atomic_store(&worker->silence, true);
+	loop_wake(worker->loop);
+}
+
+void worker_wait_silent(struct worker *worker)
+{
+	if (worker->thread == NULL)
+		return;
+	mutex_lock(worker->mutex);
+	while (!worker->silent)
+		cond_wait(worker->cond, worker->mutex);
+	mutex_unlock(worker->mutex);
 }
 
 void worker_stop(struct worker *worker)
@@ -643,6 +674,8 @@ void worker_free(struct worker *worker)
 	room_index_release(&worker->rooms);
 	buf_release(&worker->scratch);
 	blob_unref(worker->welcome);
+	cond_free(worker->cond);
+	mutex_free(worker->mutex);
 	free(worker);
 }
 
