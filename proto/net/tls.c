@@ -187,10 +187,8 @@ static bool is_about_cert(int alert)
 	    alert == MBEDTLS_SSL_ALERT_MSG_CERT_REQUIRED;
 }
 
-static enum status peer_alert(const struct tls *tls, struct error *err)
+static enum status peer_alert(const struct tls *tls, int alert, struct error *err)
 {
-	/* mbedTLS has no accessor for the number; the record of the alert is the one at hand. */
-	int alert = tls->ssl.MBEDTLS_PRIVATE(in_msg)[1];
 	bool client = tls->context->role == TLS_CLIENT;
 	const char *text = alert_text(alert);
 
@@ -203,6 +201,17 @@ static enum status peer_alert(const struct tls *tls, struct error *err)
 		    client ? "server" : "client", text, alert);
 	return error_set(err, STATUS_TLS, "the %s ended the TLS connection: %s (alert %d)",
 	    client ? "server" : "client", text, alert);
+}
+
+/* A TLS 1.3 client that refuses our certificate has no keys for writing yet in some libraries
+ * (OpenSSL), and its alert comes in the clear, where mbedTLS sees a record that fails to decrypt.
+ * Such an alert proves nothing, but the connection is over anyhow and it tells the likely why. */
+static bool is_clear_alert(const struct tls *tls, int code)
+{
+	const unsigned char *record = tls->ssl.MBEDTLS_PRIVATE(in_hdr);
+
+	return code == MBEDTLS_ERR_SSL_INVALID_MAC && !tls->handshake_done &&
+	    record[0] == RECORD_ALERT && record[3] == 0 && record[4] == 2;
 }
 
 static enum status other_error(int code, struct error *err)
@@ -232,8 +241,11 @@ static enum status failure(struct tls *tls, int code, struct error *err)
 		return error_set(err, STATUS_TRUNCATED, tls->handshake_done ?
 		    "the peer's stream ended without close_notify" :
 		    "the peer ended the connection during the TLS handshake");
+	/* mbedTLS has no accessor for the number; the record of the alert is the one at hand. */
 	if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE)
-		return peer_alert(tls, err);
+		return peer_alert(tls, tls->ssl.MBEDTLS_PRIVATE(in_msg)[1], err);
+	if (is_clear_alert(tls, code))
+		return peer_alert(tls, tls->ssl.MBEDTLS_PRIVATE(in_hdr)[FIRST_BYTES + 1], err);
 	if (code == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
 		return error_set(err, STATUS_TLS, "the peer said goodbye during the TLS handshake");
 	return other_error(code, err);
@@ -381,6 +393,10 @@ enum status tls_read(struct tls *tls, void *to, size_t max, size_t *ret_len, str
 		tls->peer_closed = true;
 		return STATUS_EOF;
 	}
+	/* mbedTLS knows no KeyUpdate and leaves the peer that sends one without a word. */
+	if (code == MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE)
+		(void)mbedtls_ssl_send_alert_message(&tls->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+		    MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE);
 	return failure(tls, code == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : code, err);
 }
 
