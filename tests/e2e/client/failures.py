@@ -8,7 +8,7 @@ import socket
 import time
 
 from confab_test import Authority, Server, main, product_certs, programs, run, temp_dir
-from person import Actor, Person, confab, flags, write
+from person import Actor, Person, confab, config_folder, write
 
 
 class Port:
@@ -287,55 +287,69 @@ def e2e__client__answers_pings():
 # --- Profiles -------------------------------------------------------------------------------
 
 
-def config_folder(home):
-    return f"{home}/config/{'Confab' if programs.client().is_windows else 'confab'}"
+def profile_flags(folder, name=None):
+    flag = ["--config", programs.client().file(f"{folder}/moja konfiguracja.json")]
+    return flag + (["--profile", name] if name else [])
+
+
+def whoami(*args, **options):
+    result = client("json", "cmd=whoami", *args, **options).expect(0)
+    return json.loads(result.stdout)["user"]
 
 
 def e2e__client__profile_says_all():
-    home = temp_dir("Jürgen")
+    folder = temp_dir("Jürgen")
     program = programs.client()
     certs = product_certs()
     cert, key = certs.client("carol")
+    ca = Authority.read(certs.ca)
     with Server("--guests") as server:
+        address = f"localhost:{server.port}"
         profiles = {
-            "work": {"server": f"localhost:{server.port}", "user": "alice"},
-            "Dom ż": {"server": f"localhost:{server.port}", "cert": program.file(cert),
-                      "key": program.file(key), "ca": "inny ca ż.pem"},
+            "work": {"server": address, "user": "alice"},
+            "Dom ż": {"server": address, "cert": program.file(cert), "key": program.file(key),
+                      "ca": "inny ca ż.pem"},
         }
-        write(config_folder(home), "config.json",
+        write(folder, "moja konfiguracja.json",
               json.dumps({"default": "work", "profiles": profiles}, ensure_ascii=False))
-        with open(certs.ca, encoding="ascii") as file:
-            ca = file.read()
-        write(config_folder(home), "ca.pem", ca)
-        write(config_folder(home), "inny ca ż.pem", ca)
-        out = client("json", "cmd=whoami", home=home).expect(0).stdout
-        assert json.loads(out)["user"] == "alice"
-        out = client("json", "cmd=whoami", "--profile", "Dom ż", home=home).expect(0).stdout
-        assert json.loads(out)["user"] == "carol"
-        out = client("json", "cmd=whoami", "--user", "zoe", home=home).expect(0).stdout
-        assert json.loads(out)["user"] == "zoe"
-        # The profile's own ca.pem goes before the one of the folder.
-        write(config_folder(home), "profiles/work/ca.pem", Authority.read(Authority().ca))
-        client("json", "cmd=whoami", home=home).expect(4, "trust")
-        other = write(temp_dir("inne"), "moja konfiguracja.json", json.dumps(
-            {"profiles": {"x": {"server": f"localhost:{server.port}", "user": "xaver"}}}))
-        client("json", "cmd=whoami", "--config", program.file(other), "--profile", "x", "--ca",
-               program.file(certs.ca), home=home).expect(0)
+        client("json", "cmd=whoami", *profile_flags(folder)).expect(4, "trust")
+        write(folder, "ca.pem", ca)
+        write(folder, "inny ca ż.pem", ca)
+        assert whoami(*profile_flags(folder)) == "alice"
+        assert whoami(*profile_flags(folder, "Dom ż")) == "carol"
+        assert whoami(*profile_flags(folder), "--user", "zoe") == "zoe"
+        # The profile's own ca.pem goes before the one of the folder, and --ca before both.
+        write(folder, "profiles/work/ca.pem", Authority.read(Authority().ca))
+        client("json", "cmd=whoami", *profile_flags(folder)).expect(4, "trust")
+        assert whoami(*profile_flags(folder), "--ca", program.file(certs.ca)) == "alice"
+
+
+def e2e__client__profile_of_the_user():
+    home = temp_dir("Jürgen")
+    certs = product_certs()
+    folder, is_ours = config_folder(home)
+    with Server("--guests") as server:
+        profile = {"server": f"localhost:{server.port}", "user": "ursula",
+                   "ca": programs.client().file(certs.ca)}
+        # No default: where the folder is shared, nobody else notices.
+        write(folder, "config.json", json.dumps({"profiles": {"e2e ż": profile}}))
+        assert whoami("--profile", "e2e ż", home=home) == "ursula"
+        os.remove(f"{folder}/config.json")
+    if is_ours:
+        client("json", "cmd=ping", "--profile", "work", home=home).expect(2, "config.json")
 
 
 def e2e__client__profile_that_is_wrong():
-    home = temp_dir()
+    folder = temp_dir()
     for text, part in (('{"profiles":{"a":{"sever":"x"}}}', 'did you mean "server"'),
                        ('{"profile":{}}', 'did you mean "profiles"'),
                        ('{"default":"b","profiles":{"a":{}}}', 'no profile "b"'),
-                       ("{} x", "config.json")):
-        write(config_folder(home), "config.json", text)
-        client("json", "cmd=ping", home=home).expect(2, part)
-    write(config_folder(home), "config.json", '{"profiles":{"work":{}}}')
-    client("json", "cmd=ping", "--profile", "wrok", home=home).expect(2, 'did you mean "work"')
-    os.remove(f"{config_folder(home)}/config.json")
-    client("json", "cmd=ping", "--profile", "work", home=home).expect(2, "config.json")
-    client("json", "cmd=ping", "--config", "no/such.json", home=home).expect(2, "such.json")
+                       ("{} x", "moja konfiguracja.json")):
+        write(folder, "moja konfiguracja.json", text)
+        client("json", "cmd=ping", *profile_flags(folder)).expect(2, part)
+    write(folder, "moja konfiguracja.json", '{"profiles":{"work":{}}}')
+    client("json", "cmd=ping", *profile_flags(folder, "wrok")).expect(2, 'did you mean "work"')
+    client("json", "cmd=ping", "--config", "no/such.json").expect(2, "such.json")
 
 
 if __name__ == "__main__":

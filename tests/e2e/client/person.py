@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from confab_test import Failure, product_certs, programs, temp_dir
+from confab_test import Failure, Program, product_certs, programs, temp_dir
 from confab_test.programs import PATIENCE, check_sanitizers, run
 
 WINDOWS_INTERRUPT = signal.SIGINT  # Wine hands it to the console's handler
@@ -104,11 +104,11 @@ class Person:
         if self.proc.poll() is None:
             self.proc.kill()
             self.proc.wait(5)
-        for pipe in (self.proc.stdin, self.proc.stdout, self.proc.stderr):
-            try:
-                pipe.close()
-            except OSError:
-                pass
+        # The other pipes belong to the reading threads: closing one would wait for its reader.
+        try:
+            self.proc.stdin.close()
+        except OSError:
+            pass
 
 
 class Actor:
@@ -189,6 +189,17 @@ class Connection:
     def wait_end(self):
         while self.file.readline():
             pass
+
+
+def config_folder(home):
+    """Where `confab` looks for its configuration, and whether that folder is this test's alone."""
+    if not programs.client().is_windows:
+        return f"{home}/config/confab", True
+    # Wine sets APPDATA by itself.
+    shell = Program("cmd.exe")
+    found = run(shell, "/c", "echo %APPDATA%").expect(0).stdout.strip()
+    prefix = shell.environment(home)["WINEPREFIX"]
+    return f"{prefix}/drive_{found[0].lower()}{found[2:]}/Confab".replace("\\", "/"), False
 
 
 def write(folder, name, text):
