@@ -200,12 +200,13 @@ static void carry_out(struct client *client, const struct request *request)
 	struct worker *worker = client->worker;
 
 	client->unanswered++;
+	if (engine_request(worker->options->engine, client->session, request) == CHAT_ANSWERED)
+		answered(client);
 	if (request->cmd == PROTO_CMD_login) {
+		/* Until its reply or, where none was wanted, CHAT_ITEM_LOGIN comes back. */
 		client->logging_in = true;
 		pause(client);
 	}
-	if (engine_request(worker->options->engine, client->session, request) == CHAT_ANSWERED)
-		answered(client);
 	if (client->unanswered >= PROTO_LIMIT_unanswered)
 		pause(client);
 	if (worker->options->count > 1 && is_congested(worker)) {
@@ -461,6 +462,8 @@ static void carry_out_item(struct worker *worker, struct chat_item *item)
 		break;
 	case CHAT_ITEM_LOGIN:
 		client->user = item->user;
+		client->logging_in = false;
+		resume(client);
 		if (client->conn != NULL) {
 			conn_set_line_max(client->conn, worker->options->line_max);
 			conn_set_timer(client->conn, worker->options->idle_ms);
