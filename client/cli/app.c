@@ -12,6 +12,8 @@
 static struct mutex *stop_mutex;
 static struct confab *stop_connection;
 
+static void say(const char *prefix, const char *format, va_list args) PRINTF_LIKE(2, 0);
+
 static void say(const char *prefix, const char *format, va_list args)
 {
 	struct buf text, shown;

@@ -26,7 +26,6 @@ struct chat {
 	bool input_ended, told;
 	char nonce[32]; /* how the nonces of this run begin */
 	unsigned nonces;
-	int exit_code;
 };
 
 /* --- The screen ---------------------------------------------------------------------------- */
@@ -140,7 +139,7 @@ static void on_refused(void *arg, const char *room, enum confab_status status,
 	struct chat *chat = arg;
 
 	hide_prompt(chat);
-	chat->exit_code = app_refused(chat->app, status, line);
+	app_refused(chat->app, status, line);
 	if (membership_has(chat->rooms, room))
 		note(chat, "trying %s again in a few seconds", room);
 }
