@@ -12,7 +12,7 @@
 struct input {
 	struct thread *thread;
 	struct buf own; /* the main thread's: lines are cut from here */
-	size_t used;	/* bytes at its front that were lent */
+	size_t used;    /* bytes at its front that were lent */
 	size_t scanned; /* bytes known to hold no LF */
 	size_t line_max;
 
@@ -20,7 +20,7 @@ struct input {
 	struct cond *cond; /* `shared` was taken */
 	/* Under the mutex: */
 	struct buf shared;
-	enum status end; /* OK while more may come */
+	enum status end;  /* OK while more may come */
 	struct confab *c; /* whom to wake; NULL after input_stop */
 };
 
@@ -86,8 +86,8 @@ static bool find_line_end(struct input *input, size_t *ret_at)
 	const char *end = NULL;
 
 	if (input->own.len > input->scanned)
-		end = memchr(input->own.ptr + input->scanned, '\n',
-		    input->own.len - input->scanned);
+		end =
+		    memchr(input->own.ptr + input->scanned, '\n', input->own.len - input->scanned);
 	if (end == NULL) {
 		input->scanned = input->own.len;
 		return false;
@@ -110,9 +110,9 @@ static enum status take_shared(struct input *input)
 	enum status status;
 
 	mutex_lock(input->mutex);
-	status = input->shared.len > 0		   ? STATUS_OK
-		 : input->end == STATUS_OK ? STATUS_AGAIN
-					   : input->end;
+	status = input->shared.len > 0     ? STATUS_OK
+	         : input->end == STATUS_OK ? STATUS_AGAIN
+	                                   : input->end;
 	if (status == STATUS_OK && !buf_put_slice(&input->own, buf_slice(&input->shared)))
 		status = STATUS_NOMEM;
 	buf_clear(&input->shared);
