@@ -13,7 +13,7 @@ static const struct verb {
 	int (*run)(struct app *app, const char *const *words, size_t count);
 } verbs[] = {
     {"send", "ROOM|@USER TEXT…|-", "send a message, or each line of standard input", verb_send},
-    {"tail", "ROOM…", "print what is said in rooms, until it is stopped", verb_tail},
+    {"tail", "ROOM|@USER…", "print what is said in rooms, until it is stopped", verb_tail},
     {"json", "'{\"cmd\":…}'|cmd=… FIELD=VALUE…|-", "one command; print its reply", verb_json},
     {"pipe", "", "the wire itself: lines in, replies and events out", verb_pipe},
     {"chat", "[ROOM|@USER]", "talk in plain lines; /help in it tells more", verb_chat},
@@ -123,11 +123,11 @@ static void print_help(struct app *app)
 	struct buf text;
 
 	buf_init(&text, 16384);
-	buf_put_str(&text, "Usage: confab VERB [WORD…] [OPTION…]\n"
+	buf_put_str(&text, "usage: confab VERB [WORD…] [OPTION…]\n"
 	                   "The client of the chat server Confab.\n\nVerbs:\n");
 	for (size_t i = 0; i < VERBS; i++)
-		buf_put_fmt(&text, "  %s %s\n                            %s\n", verbs[i].name,
-		    verbs[i].words, verbs[i].summary);
+		buf_put_fmt(&text, "  %s%s%s\n                            %s\n", verbs[i].name,
+		    verbs[i].words[0] != '\0' ? " " : "", verbs[i].words, verbs[i].summary);
 	buf_put_str(&text, "\nOptions:\n");
 	options_help(options, &text);
 	buf_put_str(&text,
