@@ -104,6 +104,10 @@ static void send_line(struct client *client, struct blob *line)
 	if (client->conn == NULL || client->finishing)
 		return;
 	conn_send(client->conn, line);
+	/* What came in this very turn had no chance to leave; only what the socket does not take
+	 * says that the peer is slow. */
+	if (conn_backlog(client->conn) > PROTO_LIMIT_backlog)
+		conn_send_now(client->conn);
 	if (conn_backlog(client->conn) > PROTO_LIMIT_backlog) {
 		if (may_log(client->worker))
 			log_warn("conn", "%s does not keep up: more than %d bytes waited for it",
@@ -195,6 +199,26 @@ static void refuse_for_rate(struct client *client, struct slice line, unsigned w
 		end_after_answers(client, PROTO_REASON_flood);
 }
 
+static void hold(struct client *client)
+{
+	pause(client);
+	if (list_is_empty(&client->congested))
+		list_put(&client->worker->congested, &client->congested);
+}
+
+/* All at once: each of a thousand connections could bring one more line before its turn came to be
+ * held. */
+static void hold_all(struct worker *worker)
+{
+	for (struct list *at = worker->clients.next; at != &worker->clients; at = at->next) {
+		struct client *client = list_entry(at, struct client, link);
+
+		if (client->session != NULL && !client->finishing)
+			hold(client);
+	}
+	loop_timer_start(worker->congestion, CONGESTED_MS, 0);
+}
+
 static void carry_out(struct client *client, const struct request *request)
 {
 	struct worker *worker = client->worker;
@@ -209,11 +233,10 @@ static void carry_out(struct client *client, const struct request *request)
 	}
 	if (client->unanswered >= PROTO_LIMIT_unanswered)
 		pause(client);
-	if (worker->options->count > 1 && is_congested(worker)) {
-		pause(client);
-		if (list_is_empty(&client->congested))
-			list_put(&worker->congested, &client->congested);
-		loop_timer_start(worker->congestion, CONGESTED_MS, 0);
+	if (is_congested(worker)) {
+		if (list_is_empty(&worker->congested))
+			hold_all(worker);
+		hold(client);
 	}
 }
 
@@ -481,31 +504,30 @@ static void carry_out_item(struct worker *worker, struct chat_item *item)
 	chat_item_free(item);
 }
 
-/* What is carried out may put more into the mailbox, so until there is none. */
+/* What others put into the mailbox meanwhile waits for the next turn, for which they wake us: in
+ * between the connections send what they have been given. Nothing here makes items of our own. */
 static void drain(void *arg)
 {
 	struct worker *worker = arg;
 	struct chat_item *item;
 	struct mailbox_socket *socket;
 
-	for (;;) {
-		mailbox_take(&worker->mailbox, &item, &socket);
-		if (item == NULL && socket == NULL)
-			return;
-		while (item != NULL) {
-			struct chat_item *next = item->next;
+	mailbox_take(&worker->mailbox, &item, &socket);
+	while (item != NULL) {
+		struct chat_item *next = item->next;
 
-			carry_out_item(worker, item);
-			item = next;
-		}
-		while (socket != NULL) {
-			struct mailbox_socket *next = socket->next;
-
-			take_socket(worker, socket);
-			free(socket);
-			socket = next;
-		}
+		carry_out_item(worker, item);
+		item = next;
 	}
+	while (socket != NULL) {
+		struct mailbox_socket *next = socket->next;
+
+		take_socket(worker, socket);
+		free(socket);
+		socket = next;
+	}
+	if (!list_is_empty(&worker->congested))
+		on_congestion(worker);
 }
 
 /* --- Its own life --------------------------------------------------------------------------- */
