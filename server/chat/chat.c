@@ -196,7 +196,7 @@ static void leave_user(struct chat *chat, struct chat_session *session, struct c
 	struct chat_user *user = session->user;
 
 	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
-	     node = tree_after(&user->memberships, node->key)) {
+	     node = tree_next(node)) {
 		struct chat_room *room = tree_entry(node, struct chat_member, in_user)->room;
 
 		/* CHAT_ITEM_GONE ends the attachments at the worker. */
@@ -310,7 +310,7 @@ static void login_reply(struct chat_call *call)
 	json_put_str(&w, "session", call->session->id);
 	json_open_array(&w, "rooms");
 	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
-	     node = tree_after(&user->memberships, node->key))
+	     node = tree_next(node))
 		json_put_text(&w, NULL, node->key);
 	json_close_array(&w);
 	if (user->guest)
@@ -337,7 +337,7 @@ bool cmd_login(struct chat_call *call)
 	login_reply(call);
 	chat_tell_login(chat, session);
 	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
-	     node = tree_after(&user->memberships, node->key)) {
+	     node = tree_next(node)) {
 		struct chat_room *room = tree_entry(node, struct chat_member, in_user)->room;
 
 		room->online_count += user->session_count == 1;

@@ -21,24 +21,32 @@ static void put_listed_room(struct json_writer *w, const struct chat_room *room,
 bool cmd_rooms(struct chat_call *call)
 {
 	struct slice like = chat_field_text(call, PROTO_FIELD_rooms_like);
-	const struct tree *rooms = &call->chat->rooms;
 	struct chat_page page;
-	struct chat_room *room;
+	struct tree_node *node, *own;
 
 	if (!chat_page_begin(&page, call, "rooms", PROTO_FIELD_rooms_after,
 		PROTO_FIELD_rooms_limit))
 		return true;
-	while (chat_page_wants(&page) &&
-	       (room = tree_entry(tree_after(rooms, page.after), struct chat_room, node)) != NULL) {
-		bool joined = chat_member_find(call->user, room->node.key) != NULL;
+	own = tree_after(&call->user->memberships, page.after);
+	for (node = tree_after(&call->chat->rooms, page.after);
+	     node != NULL && chat_page_wants(&page); node = tree_next(node)) {
+		struct chat_room *room = tree_entry(node, struct chat_room, node);
+		bool joined;
 
-		chat_page_seen(&page, room->node.key);
-		if ((room->is_private && !joined) || !slice_contains(room->node.key, like))
+		page.after = node->key;
+		page.work++;
+		if (!slice_contains(node->key, like))
+			continue;
+		/* Both lists are in one order: the next membership to come tells. */
+		while (own != NULL && slice_compare(own->key, node->key) < 0)
+			own = tree_next(own);
+		joined = own != NULL && tree_entry(own, struct chat_member, in_user)->room == room;
+		if (room->is_private && !joined)
 			continue;
 		put_listed_room(&page.w, room, joined);
 		page.count++;
 	}
-	chat_page_end(&page, tree_after(rooms, page.after) != NULL);
+	chat_page_end(&page, node != NULL);
 	return true;
 }
 
@@ -218,19 +226,18 @@ bool cmd_members(struct chat_call *call)
 {
 	struct chat_member *own = chat_membership(call, chat_field_text(call, PROTO_FIELD_members_room));
 	struct chat_page page;
-	struct chat_member *member;
-	const struct tree *members;
+	struct tree_node *node;
 
 	if (own == NULL)
 		return false;
-	members = &own->room->members;
 	if (!chat_page_begin(&page, call, "members", PROTO_FIELD_members_after,
 		PROTO_FIELD_members_limit))
 		return true;
-	while (chat_page_wants(&page) &&
-	       (member = tree_entry(tree_after(members, page.after), struct chat_member,
-		    in_room)) != NULL) {
-		chat_page_seen(&page, member->in_room.key);
+	for (node = tree_after(&own->room->members, page.after);
+	     node != NULL && chat_page_wants(&page); node = tree_next(node)) {
+		const struct chat_member *member = tree_entry(node, struct chat_member, in_room);
+
+		page.after = node->key;
 		json_open_object(&page.w, NULL);
 		json_put_str(&page.w, "user", member->user->name);
 		json_put_str(&page.w, "role", chat_role_name(member->role));
@@ -240,6 +247,6 @@ bool cmd_members(struct chat_call *call)
 		json_close_object(&page.w);
 		page.count++;
 	}
-	chat_page_end(&page, tree_after(members, page.after) != NULL);
+	chat_page_end(&page, node != NULL);
 	return true;
 }

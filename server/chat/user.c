@@ -164,7 +164,7 @@ static void announce(struct chat *chat, struct chat_user *user, struct blob *lin
 
 	user->mark = mark; /* the user's own devices know */
 	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
-	     node = tree_after(&user->memberships, node->key)) {
+	     node = tree_next(node)) {
 		struct chat_room *room = tree_entry(node, struct chat_member, in_user)->room;
 
 		if (room->members.count > PROTO_LIMIT_announce)
