@@ -12,6 +12,7 @@
 #include "wire/message.h"
 
 #define TICK_MS 250	/* of the core's clock; one worker does it */
+#define TICK_SOON_MS 2	/* when more was due than one tick does */
 #define CONGESTED_MS 10 /* until a connection that waits for a full mailbox is tried again */
 #define FLOOD_REFUSALS 1000
 #define LINE_TOKEN 4096 /* bytes of a line that cost one more token */
@@ -536,8 +537,8 @@ static void on_tick(void *arg)
 {
 	struct worker *worker = arg;
 
-	if (worker->index == 0)
-		engine_tick(worker->options->engine);
+	if (worker->index == 0 && engine_tick(worker->options->engine))
+		loop_timer_start(worker->tick, TICK_SOON_MS, TICK_MS);
 	if (worker->log_lost > 0 &&
 	    bucket_take(&worker->log_bucket, 1, LOG_RATE, LOG_BURST, loop_now_ms(worker->loop)) == 0) {
 		log_warn("conn", "%u more lines like these were left out", worker->log_lost);

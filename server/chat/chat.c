@@ -122,9 +122,9 @@ void chat_count(const struct chat *chat, struct chat_counts *ret)
 	ret->rooms = chat->rooms.count;
 }
 
-void chat_tick(struct chat *chat, struct chat_time now)
+bool chat_tick(struct chat *chat, struct chat_time now)
 {
-	chat_presence_tick(chat, now);
+	return chat_presence_tick(chat, now);
 }
 
 /* --- Sessions ------------------------------------------------------------------------------- */

@@ -108,8 +108,9 @@ enum chat_answer chat_request(struct chat *chat, struct chat_session *session,
 /* The store's report about a ticket, in their order. */
 void chat_committed(struct chat *chat, uint64_t ticket);
 
-/* Whatever is due by time (presence); at least once a second. */
-void chat_tick(struct chat *chat, struct chat_time now);
+/* What is due by time (presence), at least once a second. A thousand people whose network went may
+ * be due at once: true if more is left for another call, soon but after others had the lock. */
+bool chat_tick(struct chat *chat, struct chat_time now);
 
 struct chat_counts {
 	uint64_t users, sessions, rooms, messages;

@@ -17,6 +17,7 @@
 #define CHAT_NONCE_MS INT64_C(86400000)
 #define CHAT_OFFLINE_MS 15000 /* without a session, before others hear of it */
 #define CHAT_PRESENCE_MS 5000 /* between two presence events of one user */
+#define CHAT_TICK_WORK 1000   /* members looked at for presence in one call of chat_tick */
 #define CHAT_PAGE_WORK 1000   /* entries of a list looked at; then the page ends early */
 #define CHAT_ENTRIES_MAX (2 * PROTO_LIMIT_rooms + 16) /* of one unit: a guest leaves all rooms */
 #define CHAT_EPOCH_SIZE 17    /* 16 hex digits and NUL */
@@ -208,7 +209,7 @@ void chat_nonce_put(struct chat *chat, struct chat_user *user, const struct chat
 const char *chat_status_name(enum chat_status status);
 /* A first session came, the last one went, or the status was set. */
 void chat_presence_changed(struct chat *chat, struct chat_user *user, struct chat_time now);
-void chat_presence_tick(struct chat *chat, struct chat_time now);
+bool chat_presence_tick(struct chat *chat, struct chat_time now);
 
 /* --- room.c: rooms and members -------------------------------------------------------------- */
 

@@ -224,6 +224,33 @@ TEST(chat__presence__short_absence_is_not_told)
 	world_free(world);
 }
 
+TEST(chat__presence__many_at_once_take_turns)
+{
+	struct world *world = world_new(false, true);
+	unsigned calls = 1;
+	char name[16];
+
+	for (unsigned i = 0; i < 60; i++) {
+		snprintf(name, sizeof name, "user%u", i);
+		world_connect(world, name);
+		world_ask(world, i, "{\"cmd\":\"login\"}");
+		world_ask(world, i, "{\"cmd\":\"join\",\"room\":\"dev\"}");
+	}
+	world_wait(world, 60000);
+	for (unsigned i = 1; i < 60; i++)
+		world_disconnect(world, i);
+	while (*world_read(world, 0) != '\0')
+		;
+	world->now.mono_ms += 60000;
+	while (chat_tick(world->chat, world->now))
+		calls++;
+	CHECK(calls > 2); /* 59 people with 60 members each */
+	for (unsigned i = 1; i < 60; i++)
+		expect(world, 0, "\"status\":\"offline\"");
+	expect_silence(world, 0);
+	world_free(world);
+}
+
 TEST(chat__devices__see_one_state)
 {
 	struct world *world = world_new(false, true);
@@ -415,7 +442,8 @@ UNIT_MAIN(CASE(chat__send__reaches_all_members_after_the_reply),
     CASE(chat__close__with_entries_on_their_way), CASE(chat__nonce__duplicate_conflict_and_expiry),
     CASE(chat__nonce__twin_waits_for_the_first), CASE(chat__time__never_goes_back),
     CASE(chat__presence__offline_after_15_s_and_damped),
-    CASE(chat__presence__short_absence_is_not_told), CASE(chat__devices__see_one_state),
+    CASE(chat__presence__short_absence_is_not_told), CASE(chat__presence__many_at_once_take_turns),
+    CASE(chat__devices__see_one_state),
     CASE(chat__guest__name_is_free_when_the_connection_ends),
     CASE(chat__join__large_rooms_do_not_announce), CASE(chat__page__lists_all_exactly_once),
     CASE(chat__random__sequences_stay_dense))
