@@ -10,9 +10,9 @@
 
 #include "confab_version.h"
 
-static void make_epoch(struct chat *chat, char to[CHAT_EPOCH_SIZE])
+void chat_id_new(struct chat *chat, char to[CHAT_EPOCH_SIZE])
 {
-	snprintf(to, CHAT_EPOCH_SIZE, "%016llx", (unsigned long long)rng_next(&chat->rng));
+	snprintf(to, CHAT_EPOCH_SIZE, "%016llx", (unsigned long long)rng_next(&chat->ids));
 }
 
 static struct blob *make_welcome(struct chat *chat)
@@ -57,12 +57,13 @@ struct chat *chat_new(const struct chat_options *options)
 	chat->options = *options;
 	chat->options.name = chat->options.motd = NULL;
 	chat->rng.state = options->seed;
+	chat->ids.state = options->id_seed;
 	list_init(&chat->damped);
 	list_init(&chat->offline);
 	list_init(&chat->pending);
 	buf_init(&chat->scratch, PROTO_LIMIT_reply);
 	chat->next_id = 1;
-	make_epoch(chat, chat->epoch);
+	chat_id_new(chat, chat->epoch);
 	chat->name = str_dup(slice_of(options->name));
 	if (options->motd != NULL)
 		chat->motd = str_dup(slice_of(options->motd));
@@ -169,7 +170,7 @@ struct chat_session *chat_session_open(struct chat *chat, const struct chat_peer
 		session_free(session);
 		return NULL;
 	}
-	make_epoch(chat, session->id);
+	chat_id_new(chat, session->id);
 	str_copy(session->address, sizeof session->address, slice_of(peer->address));
 	str_copy(session->fingerprint, sizeof session->fingerprint, slice_of(peer->fingerprint));
 	str_copy(session->cert_user, sizeof session->cert_user, slice_of(peer->user));

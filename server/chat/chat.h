@@ -62,7 +62,10 @@ struct chat_options {
 	bool certificates; /* are client certificates accepted? */
 	bool auto_create;  /* does `join` create a room that is not there? */
 	unsigned workers;
-	uint64_t seed;	    /* from the system's random numbers; the simulation's in tests */
+	/* From the system's random numbers; the simulation's in tests. Of the second one, clients see
+	 * ids made, from which they could compute all of its others; the first one stays secret,
+	 * because who foretells it can choose names that make a tree as deep as a list. */
+	uint64_t seed, id_seed;
 	int64_t line_max;   /* as told in the greeting */
 	int64_t first_line_max;
 	struct store *store; /* the caller's, who closes it after chat_free */

@@ -130,7 +130,8 @@ struct chat {
 	struct chat_options options;
 	char *name, *motd;
 	char epoch[CHAT_EPOCH_SIZE];
-	struct rng rng;
+	struct rng rng; /* for what nobody may foretell: trees' priorities; never shown */
+	struct rng ids; /* for what is shown */
 	struct tree users, rooms;
 	struct list damped, offline; /* users, by when they are due */
 	uint64_t next_id, next_ticket, mark;
@@ -239,6 +240,9 @@ bool chat_refuse(struct chat_call *call, enum proto_error code, const char *form
     PRINTF_LIKE(3, 4);
 bool chat_refuse_limit(struct chat_call *call, enum proto_error code, int64_t limit,
     const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* An id that is new, as the wire has it. */
+void chat_id_new(struct chat *chat, char to[CHAT_EPOCH_SIZE]);
 
 static inline uint32_t chat_random(struct chat *chat)
 {

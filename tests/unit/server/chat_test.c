@@ -5,6 +5,7 @@
 #include "tests/unit/unit.h"
 
 #include "base/rng.h"
+#include "chat/chat_private.h"
 #include "chat_world.h"
 
 #define HAS(text, part) CHECK(strstr((text), (part)) != NULL)
@@ -275,6 +276,32 @@ TEST(chat__devices__see_one_state)
 	world_free(world);
 }
 
+/* The state that a generator of base/rng.h was left in when it gave `z`. */
+static uint64_t state_behind(uint64_t z)
+{
+	z = (z ^ z >> 31 ^ z >> 62) * UINT64_C(0x319642B2D24D8EC3);
+	z = (z ^ z >> 27 ^ z >> 54) * UINT64_C(0x96DE1B173F119089);
+	return z ^ z >> 30 ^ z >> 60;
+}
+
+TEST(chat__ids__do_not_foretell_the_shape_of_trees)
+{
+	struct world *world = world_new(true, false);
+	unsigned a = world_guest(world, "alice");
+	struct rng check = {1}, guess;
+	const char *id;
+	uint32_t priority = chat_user_find(world->chat, slice_of("alice"))->node.priority;
+
+	CHECK(state_behind(rng_next(&check)) == check.state);
+	world_ask(world, a, "{\"cmd\":\"whoami\",\"id\":2}");
+	id = strstr(world_read(world, a), "\"session\":\"");
+	CHECK(id != NULL);
+	guess.state = state_behind(strtoull(id + 11, NULL, 16));
+	for (int i = 0; i < 64; i++)
+		CHECK(rng_next(&guess) >> 32 != priority);
+	world_free(world);
+}
+
 TEST(chat__guest__name_is_free_when_the_connection_ends)
 {
 	struct world *world = world_new(true, true);
@@ -444,6 +471,7 @@ UNIT_MAIN(CASE(chat__send__reaches_all_members_after_the_reply),
     CASE(chat__presence__offline_after_15_s_and_damped),
     CASE(chat__presence__short_absence_is_not_told), CASE(chat__presence__many_at_once_take_turns),
     CASE(chat__devices__see_one_state),
+    CASE(chat__ids__do_not_foretell_the_shape_of_trees),
     CASE(chat__guest__name_is_free_when_the_connection_ends),
     CASE(chat__join__large_rooms_do_not_announce), CASE(chat__page__lists_all_exactly_once),
     CASE(chat__random__sequences_stay_dense))
