@@ -52,11 +52,15 @@ bool cmd_rooms(struct chat_call *call)
 
 /* --- create, join, leave -------------------------------------------------------------------- */
 
+/* Guests are anybody, as often as they like: what one of them holds has to be little, and the end
+ * of one, which leaves all its rooms at once, short. */
 static bool may_join_one_more(struct chat_call *call)
 {
-	return call->user->memberships.count < PROTO_LIMIT_rooms ||
-	       chat_refuse_limit(call, PROTO_ERR_too_many, PROTO_LIMIT_rooms,
-		   "you are in %d rooms already; leave one first", PROTO_LIMIT_rooms);
+	int limit = call->user->guest ? PROTO_LIMIT_guest_rooms : PROTO_LIMIT_rooms;
+
+	return call->user->memberships.count < (size_t)limit ||
+	       chat_refuse_limit(call, PROTO_ERR_too_many, limit,
+		   "you are in %d rooms already; leave one first", limit);
 }
 
 /* A copy of an optional text; false without memory. */

@@ -318,6 +318,30 @@ TEST(chat__guest__name_is_free_when_the_connection_ends)
 	world_free(world);
 }
 
+TEST(chat__join__has_a_bound_for_guests)
+{
+	struct world *world = world_new(true, true);
+	unsigned guest = world_guest(world, "alice"), user = world_connect(world, "bob");
+	char line[80];
+
+	world_ask(world, user, "{\"cmd\":\"login\",\"id\":1}");
+	expect(world, user, "\"ok\":true");
+	for (int i = 0; i <= PROTO_LIMIT_guest_rooms; i++) {
+		for (unsigned s = guest; s <= user; s++) {
+			snprintf(line, sizeof line,
+			    "{\"cmd\":\"join\",\"id\":1,\"room\":\"r%u-%d\"}", s, i);
+			world_ask(world, s, line);
+			if (s == guest && i == PROTO_LIMIT_guest_rooms)
+				expect(world, s, "\"error\":\"too_many\"");
+			else
+				expect(world, s, "\"ok\":true");
+			while (*world_read(world, s) != '\0')
+				;
+		}
+	}
+	world_free(world);
+}
+
 TEST(chat__join__large_rooms_do_not_announce)
 {
 	struct world *world = world_new(false, true);
@@ -351,11 +375,12 @@ TEST(chat__join__large_rooms_do_not_announce)
 
 TEST(chat__page__lists_all_exactly_once)
 {
-	struct world *world = world_new(true, false);
-	unsigned a = world_guest(world, "alice");
+	struct world *world = world_new(false, true);
+	unsigned a = world_connect(world, "alice");
 	unsigned seen = 0;
 	char line[256], next[80] = "";
 
+	world_ask(world, a, "{\"cmd\":\"login\"}");
 	for (int i = 0; i < 60; i++) {
 		snprintf(line, sizeof line,
 		    "{\"cmd\":\"create\",\"room\":\"r%03d\",\"topic\":\"t\",\"id\":1}", i);
@@ -473,5 +498,6 @@ UNIT_MAIN(CASE(chat__send__reaches_all_members_after_the_reply),
     CASE(chat__devices__see_one_state),
     CASE(chat__ids__do_not_foretell_the_shape_of_trees),
     CASE(chat__guest__name_is_free_when_the_connection_ends),
+    CASE(chat__join__has_a_bound_for_guests),
     CASE(chat__join__large_rooms_do_not_announce), CASE(chat__page__lists_all_exactly_once),
     CASE(chat__random__sequences_stay_dense))
