@@ -16,6 +16,7 @@
 #define CONGESTED_MS 10 /* until a connection that waits for a full mailbox is tried again */
 #define FLOOD_REFUSALS 1000
 #define LINE_TOKEN 4096 /* bytes of a line that cost one more token */
+#define LIST_TOKENS 4 /* what a request for a list costs on top */
 #define LOG_RATE 50 /* lines a second about connections that ended badly, */
 #define LOG_BURST 200 /* so that nobody can fill a disk with them */
 
@@ -176,28 +177,72 @@ static bool is_congested(struct worker *worker)
 }
 
 /* Long lines cost more than short ones, also those that turn out to be no request. */
-static unsigned wait_for_tokens(struct client *client, struct slice line)
+static unsigned price_of_line(struct slice line)
+{
+	return 1 + (unsigned)(line.len / LINE_TOKEN);
+}
+
+/* On top: a list keeps the core busy many times as long as another request does. */
+static unsigned price_of_request(enum proto_cmd cmd)
+{
+	return cmd == PROTO_CMD_rooms || cmd == PROTO_CMD_members || cmd == PROTO_CMD_who
+		   ? LIST_TOKENS
+		   : 0;
+}
+
+/* 0, or the seconds to wait. */
+static unsigned take_tokens(struct client *client, unsigned count)
 {
 	const struct worker_options *options = client->worker->options;
 
-	return bucket_take(&client->bucket, 1 + (unsigned)(line.len / LINE_TOKEN), options->rate,
-	    options->burst, loop_now_ms(client->worker->loop));
+	return bucket_take(&client->bucket, count, options->rate, options->burst,
+	    loop_now_ms(client->worker->loop));
 }
 
-/* Only a short line is looked at for the id to answer to. */
-static void refuse_for_rate(struct client *client, struct slice line, unsigned wait_s)
+static void refuse_for_rate(struct client *client, const struct request_id *id, unsigned price)
 {
-	struct request request = {.id = {.kind = REQUEST_ID_NONE}};
 	struct request_error error;
+	unsigned wait_s = take_tokens(client, price); /* which fails: they are too few */
 
-	if (line.len < LINE_TOKEN && request_parse(line, &request, &error) == STATUS_OK)
-		request_release(&request);
 	request_error_set(&error, PROTO_ERR_rate_limited,
 	    "more than %u requests a second; wait %u s", client->worker->options->rate, wait_s);
 	error.retry_after = wait_s;
-	send_error(client, &request.id, &error);
+	send_error(client, id, &error);
 	if (++client->refusals >= FLOOD_REFUSALS)
 		end_after_answers(client, PROTO_REASON_flood);
+}
+
+/* Only a short line is looked at for the id to answer to. */
+static void refuse_line(struct client *client, struct slice line)
+{
+	struct request request = {.id = {.kind = REQUEST_ID_NONE}};
+	struct request_error error;
+	unsigned price = price_of_line(line);
+
+	if (line.len < LINE_TOKEN && request_parse(line, &request, &error) == STATUS_OK) {
+		price += price_of_request(request.cmd);
+		request_release(&request);
+	}
+	refuse_for_rate(client, &request.id, price);
+}
+
+/* The rest of a request's price; without it the line costs nothing either, so that whoever waits as
+ * long as told is served. */
+static bool pay(struct client *client, const struct request *request, unsigned paid)
+{
+	unsigned burst = client->worker->options->burst;
+	unsigned more = price_of_request(request->cmd);
+
+	/* A full bucket pays for everything. */
+	if (paid + more > burst)
+		more = burst > paid ? burst - paid : 0;
+	if (more > 0 && take_tokens(client, more) > 0) {
+		client->bucket.tokens += paid;
+		refuse_for_rate(client, &request->id, paid + more);
+		return false;
+	}
+	client->refusals = 0;
+	return true;
 }
 
 static void hold(struct client *client)
@@ -259,20 +304,19 @@ static void on_line(void *arg, struct conn *conn, struct slice line)
 	struct client *client = arg;
 	struct request_error error;
 	struct request request;
-	unsigned wait_s;
+	unsigned price = price_of_line(line);
 
 	if (client->finishing || client->ending || client->worker->silent)
 		return;
 	client->ping_sent = false;
 	if (client->user != 0)
 		conn_set_timer(conn, client->worker->options->idle_ms);
-	wait_s = wait_for_tokens(client, line);
-	if (wait_s > 0) {
-		refuse_for_rate(client, line, wait_s);
+	if (take_tokens(client, price) > 0) {
+		refuse_line(client, line);
 		return;
 	}
-	client->refusals = 0;
 	if (request_parse(line, &request, &error) != STATUS_OK) {
+		client->refusals = 0;
 		client->bad_json = error.code == PROTO_ERR_bad_json ? client->bad_json + 1 : 0;
 		send_error(client, &request.id, &error);
 		if (client->bad_json >= PROTO_LIMIT_bad_json)
@@ -280,7 +324,8 @@ static void on_line(void *arg, struct conn *conn, struct slice line)
 		return;
 	}
 	client->bad_json = 0;
-	carry_out(client, &request);
+	if (pay(client, &request, price))
+		carry_out(client, &request);
 	request_release(&request);
 }
 

@@ -378,6 +378,20 @@ def e2e__limit__requests_per_second():
         bystander.is_well()
 
 
+def e2e__limit__lists_cost_more():
+    with Server("--guests", "--rate", "1", "--burst", "50") as server:
+        client = Client(server)
+        client.login("ala")
+        client.send_raw("".join(f'{{"cmd":"who","id":{i}}}\n' for i in range(15)))
+        replies = [client.reply(i) for i in range(15)]
+        good = [reply for reply in replies if reply["ok"]]
+        # 49 tokens are left after the login, and a list takes five.
+        if not 9 <= len(good) <= 11 or replies[-1]["error"] != "rate_limited":
+            raise Failure(f"replies: {replies}")
+        time.sleep(replies[-1]["retry_after"])
+        client.request("who")
+
+
 def e2e__limit__connections_of_one_address():
     with Server("--guests", "--per-address", "5") as server:
         bystander = Bystander(server)
