@@ -37,6 +37,18 @@ if(CONFAB_SYSTEM_MBEDTLS)
         MbedTLS::mbedtls MbedTLS::mbedx509 MbedTLS::mbedcrypto)
 else()
     confab_need_source(mbedtls)
+
+    # Only where it is built and tested; elsewhere, and where the processor turns out to lack the
+    # instructions, it is mbedTLS's own code (on arm64 with the instructions of that processor).
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_SIZEOF_VOID_P EQUAL 8
+            AND CMAKE_SYSTEM_NAME MATCHES "Linux|Windows"
+            AND CMAKE_C_COMPILER_ID MATCHES "^(GNU|Clang)$")
+        set(fast_gcm ON)
+    else()
+        set(fast_gcm OFF)
+    endif()
+    option(CONFAB_FAST_GCM "AES-GCM with eight blocks in flight (proto/crypto)" ${fast_gcm})
+
     set(ENABLE_PROGRAMS OFF CACHE BOOL "" FORCE)
     set(ENABLE_TESTING OFF CACHE BOOL "" FORCE)
     set(MBEDTLS_FATAL_WARNINGS OFF CACHE BOOL "" FORCE)
@@ -48,7 +60,8 @@ else()
     foreach(target IN ITEMS mbedtls mbedx509 mbedcrypto everest p256m)
         # Everything that includes an mbedTLS header has to see the same configuration.
         target_compile_definitions(${target} PUBLIC
-            MBEDTLS_USER_CONFIG_FILE="mbedtls_user_config.h")
+            MBEDTLS_USER_CONFIG_FILE="mbedtls_user_config.h"
+            $<$<BOOL:${CONFAB_FAST_GCM}>:CONFAB_FAST_GCM>)
         target_include_directories(${target} BEFORE PUBLIC
             "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cmake/mbedtls>")
         # System headers for those who use it, so that our warnings are about our own code.
@@ -65,6 +78,9 @@ else()
             "${mbedtls_dir}/library/aes.c" "${mbedtls_dir}/library/aesni.c"
             TARGET_DIRECTORY mbedcrypto
             PROPERTIES COMPILE_OPTIONS "-mssse3;-maes;-mpclmul")
+    endif()
+    if(CONFAB_FAST_GCM)
+        add_subdirectory(proto/crypto)
     endif()
     if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" OR CMAKE_BUILD_TYPE STREQUAL "Release")
         target_compile_options(everest PRIVATE -O3)
