@@ -9,8 +9,8 @@
 
 #include "dates.h"
 
-#define FRAME_MAX 4096	 /* bytes of all but the entries */
-#define ENTRY_MAX 48	 /* bytes of a serial number, a time and their frame */
+#define FRAME_MAX 4096 /* bytes of all but the entries */
+#define ENTRY_MAX 48   /* bytes of a serial number, a time and their frame */
 #define PEM_BEGIN "-----BEGIN X509 CRL-----\n"
 #define PEM_END "-----END X509 CRL-----\n"
 
@@ -39,8 +39,7 @@ static void put_raw(struct der *der, const void *bytes, size_t len)
 static void put_frame(struct der *der, const unsigned char *end, unsigned char tag)
 {
 	if (der->code == 0)
-		put_step(der,
-		    mbedtls_asn1_write_len(&der->p, der->start, (size_t)(end - der->p)));
+		put_step(der, mbedtls_asn1_write_len(&der->p, der->start, (size_t)(end - der->p)));
 	if (der->code == 0)
 		put_step(der, mbedtls_asn1_write_tag(&der->p, der->start, tag));
 }
@@ -87,7 +86,7 @@ static void put_entry(struct der *der, const struct index_record *record)
 		char high = record->serial[2 * i], low = record->serial[2 * i + 1];
 
 		serial[i] = (unsigned char)((high <= '9' ? high - '0' : high - 'a' + 10) << 4 |
-		    (low <= '9' ? low - '0' : low - 'a' + 10));
+		                            (low <= '9' ? low - '0' : low - 'a' + 10));
 	}
 	put_time(der, record->revoked_ms);
 	put_integer(der, serial, len);
@@ -110,8 +109,8 @@ static void put_entries(struct der *der, const struct index *index)
 		put_frame(der, end, TAG_SEQUENCE);
 }
 
-static void put_extension(struct der *der, const unsigned char *end, const void *oid,
-    size_t oid_len)
+static void put_extension(
+    struct der *der, const unsigned char *end, const void *oid, size_t oid_len)
 {
 	const unsigned char *oid_end;
 
@@ -141,16 +140,14 @@ static void put_extensions(struct der *der, const struct crl_request *request)
 	    MBEDTLS_OID_SIZE(MBEDTLS_OID_AUTHORITY_KEY_IDENTIFIER));
 
 	put_frame(der, end, TAG_SEQUENCE);
-	put_frame(der, end,
-	    MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_ASN1_CONSTRUCTED | 0);
+	put_frame(der, end, MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_ASN1_CONSTRUCTED | 0);
 }
 
 static void put_algorithm(struct der *der, const char *oid, size_t oid_len, bool is_rsa)
 {
 	if (der->code == 0)
-		put_step(der,
-		    mbedtls_asn1_write_algorithm_identifier_ext(&der->p, der->start, oid, oid_len,
-			0, is_rsa));
+		put_step(der, mbedtls_asn1_write_algorithm_identifier_ext(
+		                  &der->p, der->start, oid, oid_len, 0, is_rsa));
 }
 
 /* The part that is signed. */
@@ -184,8 +181,8 @@ static int put_list(struct der *list, struct der *body, const unsigned char *bod
 	size_t oid_len, sig_len;
 	int code;
 
-	code = mbedtls_oid_get_oid_by_sig_alg(is_rsa ? MBEDTLS_PK_RSA : MBEDTLS_PK_ECDSA,
-	    MBEDTLS_MD_SHA256, &oid, &oid_len);
+	code = mbedtls_oid_get_oid_by_sig_alg(
+	    is_rsa ? MBEDTLS_PK_RSA : MBEDTLS_PK_ECDSA, MBEDTLS_MD_SHA256, &oid, &oid_len);
 	if (code != 0)
 		return code;
 	put_body(body, request, index, oid, oid_len, is_rsa);
@@ -215,17 +212,18 @@ static enum status put_pem(const unsigned char *der, size_t len, struct buf *to,
 	int code;
 
 	if (room == NULL)
-		return error_set(err, STATUS_NOMEM, "the revocation list is too long to be written");
-	code = mbedtls_pem_write_buffer(PEM_BEGIN, PEM_END, der, len, (unsigned char *)room, max,
-	    &written);
+		return error_set(
+		    err, STATUS_NOMEM, "the revocation list is too long to be written");
+	code = mbedtls_pem_write_buffer(
+	    PEM_BEGIN, PEM_END, der, len, (unsigned char *)room, max, &written);
 	if (code != 0)
 		return issue_error(err, STATUS_INVALID, "cannot write the revocation list", code);
 	to->len += written - 1; /* without its NUL */
 	return STATUS_OK;
 }
 
-enum status crl_put(const struct crl_request *request, const struct index *index, struct buf *to,
-    struct error *err)
+enum status crl_put(
+    const struct crl_request *request, const struct index *index, struct buf *to, struct error *err)
 {
 	size_t size = FRAME_MAX;
 	struct der list = {0}, body = {0};
@@ -245,8 +243,8 @@ enum status crl_put(const struct crl_request *request, const struct index *index
 	body.p = body.start + size;
 	code = put_list(&list, &body, body.start + size, request, index);
 	status = code == 0
-	    ? put_pem(list.p, (size_t)(list.start + size - list.p), to, err)
-	    : issue_error(err, STATUS_INVALID, "cannot sign the revocation list", code);
+	             ? put_pem(list.p, (size_t)(list.start + size - list.p), to, err)
+	             : issue_error(err, STATUS_INVALID, "cannot sign the revocation list", code);
 out:
 	free(body.start);
 	free(list.start);

@@ -53,8 +53,8 @@ static void put_row(struct table *table, const struct row *row)
 	if (counts && days < table->args->warn)
 		table->args->is_below_warn = true;
 	dates_text(row->end_ms, end);
-	buf_put_fmt(&table->data, "%-8s %6lld  %-20s  %-6s  ", state, (long long)days, end,
-	    row->kind);
+	buf_put_fmt(
+	    &table->data, "%-8s %6lld  %-20s  %-6s  ", state, (long long)days, end, row->kind);
 	if (table->args->all)
 		buf_put_fmt(&table->data, "%-32s  ", row->serial);
 	buf_put_str(&table->data, row->file);
@@ -67,9 +67,14 @@ static void put_row(struct table *table, const struct row *row)
 
 static void put_record(struct table *table, const struct index_record *record)
 {
-	struct row row = {.kind = cert_kind_text(record->kind), .file = record->stem,
-	    .names = record->names, .serial = record->serial, .begin_ms = record->begin_ms, .end_ms = record->end_ms,
-	    .is_former = !record->is_current, .is_revoked = record->revoked_ms != 0};
+	struct row row = {.kind = cert_kind_text(record->kind),
+	    .file = record->stem,
+	    .names = record->names,
+	    .serial = record->serial,
+	    .begin_ms = record->begin_ms,
+	    .end_ms = record->end_ms,
+	    .is_former = !record->is_current,
+	    .is_revoked = record->revoked_ms != 0};
 
 	put_row(table, &row);
 }
@@ -78,7 +83,9 @@ static void put_cert(struct table *table, const char *word, const mbedtls_x509_c
 {
 	char names[MBEDTLS_X509_MAX_DN_NAME_SIZE * 4];
 	char serial[SERIAL_TEXT_SIZE];
-	struct row row = {.kind = issue_is_ca(cert) ? "CA" : "file", .file = word, .names = names,
+	struct row row = {.kind = issue_is_ca(cert) ? "CA" : "file",
+	    .file = word,
+	    .names = names,
 	    .serial = serial,
 	    .begin_ms = issue_time_ms(&cert->valid_from),
 	    .end_ms = issue_time_ms(&cert->valid_to)};
@@ -117,11 +124,11 @@ static enum status put_crl(struct table *table, struct error *err)
 	mbedtls_x509_crl_init(&crl);
 	status = file_read(store_path(&table->store, "crl", ".pem", &path), &file, err);
 	if (status == STATUS_NOT_FOUND)
-		error_set(err, status, "%s is gone; confab-certs crl makes it again",
-		    buf_text(&path));
+		error_set(
+		    err, status, "%s is gone; confab-certs crl makes it again", buf_text(&path));
 	if (status == STATUS_OK) {
-		code = mbedtls_x509_crl_parse(&crl, (const unsigned char *)buf_text(&file),
-		    file.len + 1);
+		code = mbedtls_x509_crl_parse(
+		    &crl, (const unsigned char *)buf_text(&file), file.len + 1);
 		if (code != 0)
 			status = issue_error(err, STATUS_INVALID,
 			    "crl.pem is damaged (confab-certs crl makes it again)", code);

@@ -110,8 +110,8 @@ enum status index_add(struct index *index, const struct index_record *record, st
 	enum status status;
 
 	if (index_find_serial(index, slice_of(record->serial)) != NULL)
-		return error_set(err, STATUS_EXISTS,
-		    "serial number %s is in the record already", record->serial);
+		return error_set(err, STATUS_EXISTS, "serial number %s is in the record already",
+		    record->serial);
 	former = record->is_current ? index_find_stem(index, record->stem) : NULL;
 	if (former != NULL)
 		former->is_current = false;
@@ -221,8 +221,8 @@ static enum status check_unique(const struct index *index, struct error *err)
 	qsort(serials, index->count, sizeof *serials, compare_serials);
 	for (size_t i = 1; status == STATUS_OK && i < index->count; i++)
 		if (strcmp(serials[i - 1], serials[i]) == 0)
-			status = error_set(err, STATUS_INVALID, "serial number %s stands twice",
-			    serials[i]);
+			status = error_set(
+			    err, STATUS_INVALID, "serial number %s stands twice", serials[i]);
 	free(serials);
 	return status;
 }
@@ -232,8 +232,8 @@ static bool parse_head(struct slice line, int64_t *ret)
 	static const char start[] = "confab-certs 1 crl ";
 
 	return slice_starts(line, start) &&
-	    str_to_int(slice_make(line.ptr + sizeof start - 1, line.len - (sizeof start - 1)), 0,
-		INT64_C(1) << 53, ret);
+	       str_to_int(slice_make(line.ptr + sizeof start - 1, line.len - (sizeof start - 1)), 0,
+	           INT64_C(1) << 53, ret);
 }
 
 static enum status parse(struct index *index, struct slice text, struct error *err)

@@ -28,12 +28,12 @@ enum cert_kind { CERT_CA, CERT_SERVER, CERT_CLIENT, CERT_OTHER };
 /* "CA", "server", "client", "other". */
 const char *cert_kind_text(enum cert_kind kind);
 
-#define SERIAL_MAX 20			    /* bytes, RFC 5280 4.1.2.2 */
+#define SERIAL_MAX 20                         /* bytes, RFC 5280 4.1.2.2 */
 #define SERIAL_TEXT_SIZE (2 * SERIAL_MAX + 1) /* lower-case hex digits and NUL */
 
-#define INDEX_NAMES_MAX 64	    /* in one certificate */
-#define INDEX_RECORDS_MAX 100000    /* in one folder */
-#define INDEX_TEXT_MAX (64 << 20)   /* bytes of the file */
+#define INDEX_NAMES_MAX 64        /* in one certificate */
+#define INDEX_RECORDS_MAX 100000  /* in one folder */
+#define INDEX_TEXT_MAX (64 << 20) /* bytes of the file */
 
 struct index_record {
 	char serial[SERIAL_TEXT_SIZE];
@@ -41,8 +41,8 @@ struct index_record {
 	bool is_current;
 	int64_t begin_ms, end_ms;
 	int64_t revoked_ms; /* 0: not */
-	char *stem;	    /* of the file names, or "-" */
-	char *names;	    /* between commas, or "-" */
+	char *stem;         /* of the file names, or "-" */
+	char *names;        /* between commas, or "-" */
 };
 
 struct index {

@@ -33,10 +33,9 @@ enum status issue_key_new(mbedtls_pk_context *key, struct error *err)
 	int code = mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
 
 	if (code == 0)
-		code = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*key),
-		    issue_random, NULL);
-	return code == 0 ? STATUS_OK
-			 : issue_error(err, STATUS_INVALID, "cannot make a key", code);
+		code = mbedtls_ecp_gen_key(
+		    MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*key), issue_random, NULL);
+	return code == 0 ? STATUS_OK : issue_error(err, STATUS_INVALID, "cannot make a key", code);
 }
 
 /* mbedTLS wants the NUL behind a PEM text counted in. */
@@ -55,8 +54,8 @@ enum status issue_key_get(struct slice file, mbedtls_pk_context *key, struct err
 	enum status status = with_nul(file, &copy, err);
 
 	if (status == STATUS_OK) {
-		code = mbedtls_pk_parse_key(key, (const unsigned char *)copy.ptr, copy.len, NULL, 0,
-		    issue_random, NULL);
+		code = mbedtls_pk_parse_key(
+		    key, (const unsigned char *)copy.ptr, copy.len, NULL, 0, issue_random, NULL);
 		if (code != 0)
 			status = issue_error(err, STATUS_INVALID,
 			    "no private key that can be read (it must be PEM, without a password)",
@@ -89,11 +88,11 @@ enum status issue_cert_get(struct slice file, mbedtls_x509_crt *cert, struct err
 	if (status == STATUS_OK) {
 		code = mbedtls_x509_crt_parse(cert, (const unsigned char *)copy.ptr, copy.len);
 		if (code > 0)
-			status = error_set(err, STATUS_INVALID, "%d of its certificates cannot be read",
-			    code);
+			status = error_set(
+			    err, STATUS_INVALID, "%d of its certificates cannot be read", code);
 		else if (code < 0)
-			status = issue_error(err, STATUS_INVALID,
-			    "no certificate that can be read", code);
+			status = issue_error(
+			    err, STATUS_INVALID, "no certificate that can be read", code);
 	}
 	buf_release(&copy);
 	return status;
@@ -185,14 +184,14 @@ static int set_names(mbedtls_x509write_cert *writer, const struct issue_request 
 			break;
 		case NAME_USER:
 			node->type = MBEDTLS_X509_SAN_UNIFORM_RESOURCE_IDENTIFIER;
-			value->len = (size_t)snprintf((char *)uri, sizeof uri, "%s%s", scheme,
-			    name->text);
+			value->len =
+			    (size_t)snprintf((char *)uri, sizeof uri, "%s%s", scheme, name->text);
 			value->p = uri;
 			break;
 		}
 	}
-	return mbedtls_x509write_crt_set_subject_alternative_name(writer,
-	    &list[request->count - 1]);
+	return mbedtls_x509write_crt_set_subject_alternative_name(
+	    writer, &list[request->count - 1]);
 }
 
 static int set_purpose(mbedtls_x509write_cert *writer, enum cert_kind kind)
@@ -203,16 +202,16 @@ static int set_purpose(mbedtls_x509write_cert *writer, enum cert_kind kind)
 	int code;
 
 	if (kind == CERT_CA)
-		return mbedtls_x509write_crt_set_key_usage(writer,
-		    MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN);
+		return mbedtls_x509write_crt_set_key_usage(
+		    writer, MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN);
 	purpose.buf.p = kind == CERT_SERVER ? server_auth : client_auth;
 	purpose.buf.len = MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH);
 	code = mbedtls_x509write_crt_set_key_usage(writer, MBEDTLS_X509_KU_DIGITAL_SIGNATURE);
 	return code != 0 ? code : mbedtls_x509write_crt_set_ext_key_usage(writer, &purpose);
 }
 
-static int set_subjects(mbedtls_x509write_cert *writer, const struct issue_request *request,
-    const mbedtls_x509_crt *ca)
+static int set_subjects(
+    mbedtls_x509write_cert *writer, const struct issue_request *request, const mbedtls_x509_crt *ca)
 {
 	struct buf subject;
 	char issuer[MBEDTLS_X509_MAX_DN_NAME_SIZE * 4];
@@ -246,8 +245,8 @@ static int set_all(mbedtls_x509write_cert *writer, const struct issue_request *r
 	if ((code = mbedtls_x509write_crt_set_serial_raw(writer, serial, sizeof serial)) != 0 ||
 	    (code = mbedtls_x509write_crt_set_validity(writer, begin, end)) != 0 ||
 	    (code = set_subjects(writer, request, ca)) != 0 ||
-	    (code = mbedtls_x509write_crt_set_basic_constraints(writer, request->kind == CERT_CA,
-		 0)) != 0 ||
+	    (code = mbedtls_x509write_crt_set_basic_constraints(
+	         writer, request->kind == CERT_CA, 0)) != 0 ||
 	    (code = set_purpose(writer, request->kind)) != 0 ||
 	    (code = mbedtls_x509write_crt_set_subject_key_identifier(writer)) != 0 ||
 	    (code = mbedtls_x509write_crt_set_authority_key_identifier(writer)) != 0)
@@ -273,7 +272,8 @@ static enum status check_made(struct slice pem, const mbedtls_x509_crt *ca, stru
 		code = mbedtls_x509_crt_parse_der(&root, ca != NULL ? ca->raw.p : made.raw.p,
 		    ca != NULL ? ca->raw.len : made.raw.len);
 		if (code == 0)
-			code = mbedtls_x509_crt_verify(&made, &root, NULL, NULL, &flags, NULL, NULL);
+			code =
+			    mbedtls_x509_crt_verify(&made, &root, NULL, NULL, &flags, NULL, NULL);
 		if (code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED && (flags & ~dates) == 0)
 			code = 0;
 		if (code != 0)

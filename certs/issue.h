@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/status.h"
 
-#define ISSUE_SERIAL_LEN 16	  /* bytes of a serial number of ours */
+#define ISSUE_SERIAL_LEN 16       /* bytes of a serial number of ours */
 #define ISSUE_PEM_MAX (256 << 10) /* bytes of a file with a key or certificates */
 
 /* mbedTLS's random numbers: the system's. */

@@ -21,6 +21,10 @@
 	{                                                                                          \
 		"from", '\0', "YYYY-MM-DD", "good from this day, 00:00 UTC, not from an hour ago"  \
 	}
+#define OPTION_QUIET                                                                               \
+	{                                                                                          \
+		"quiet", 'q', NULL, "say nothing but warnings and errors"                          \
+	}
 #define OPTION_HELP                                                                                \
 	{                                                                                          \
 		"help", 'h', NULL, "this text"                                                     \
@@ -36,6 +40,7 @@ static const struct option init_options[] = {
     {"days", '\0', "N", "good for N days (default: 3652, ten years)"},
     OPTION_FROM,
     {"force", 'f', NULL, "replace the CA that is there: what it issued works no longer"},
+    OPTION_QUIET,
     OPTION_HELP,
     OPTION_END,
 };
@@ -45,6 +50,7 @@ static const struct option issue_options[] = {
     {"days", '\0', "N", "good for N days (default: 397)"},
     OPTION_FROM,
     {"force", 'f', NULL, "replace certificate and key where they are there already"},
+    OPTION_QUIET,
     OPTION_HELP,
     OPTION_END,
 };
@@ -54,6 +60,7 @@ static const struct option renew_options[] = {
     {"new-key", 'k', NULL, "make a new key, too"},
     {"days", '\0', "N", "good for N days (default: 397; for the CA 3652)"},
     OPTION_FROM,
+    OPTION_QUIET,
     OPTION_HELP,
     OPTION_END,
 };
@@ -61,6 +68,7 @@ static const struct option renew_options[] = {
 static const struct option revoke_options[] = {
     OPTION_DIR,
     {"force", 'f', NULL, "take a SERIAL that the record does not know"},
+    OPTION_QUIET,
     OPTION_HELP,
     OPTION_END,
 };
@@ -68,6 +76,7 @@ static const struct option revoke_options[] = {
 static const struct option crl_options[] = {
     OPTION_DIR,
     {"days", '\0', "N", "good for N days (default: to the end of the CA)"},
+    OPTION_QUIET,
     OPTION_HELP,
     OPTION_END,
 };
@@ -78,6 +87,7 @@ static const struct option status_options[] = {
     OPTION_DIR,
     {"warn", 'w', "DAYS", "exit 1 if something ends in less than DAYS days (default: 30)"},
     {"all", 'a', NULL, "former ones, too, and the serial numbers"},
+    OPTION_QUIET,
     OPTION_HELP,
     OPTION_END,
 };
@@ -97,42 +107,42 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"init", "", "make a CA",
-	"Makes the folder with ca.pem, ca.key, an empty crl.pem and the record issued.txt.\n"
-	"The CA has a P-256 key and signs certificates of servers and users directly.\n",
-	init_options, make_init, 0, 0},
+        "Makes the folder with ca.pem, ca.key, an empty crl.pem and the record issued.txt.\n"
+        "The CA has a P-256 key and signs certificates of servers and users directly.\n",
+        init_options, make_init, 0, 0},
     {"server", " [NAME|IP]...", "make a server's certificate and key",
-	"Each word is a host name, a wildcard like *.example.org, or an IP address; the first\n"
-	"names the files. The certificate is good for these names only. localhost, which also\n"
-	"is the default, brings 127.0.0.1 and ::1 along. International names are written in\n"
-	"their xn-- form.\n",
-	issue_options, make_server, 0, VERB_WORDS_MAX},
+        "Each word is a host name, a wildcard like *.example.org, or an IP address; the first\n"
+        "names the files. The certificate is good for these names only. localhost, which also\n"
+        "is the default, brings 127.0.0.1 and ::1 along. International names are written in\n"
+        "their xn-- form.\n",
+        issue_options, make_server, 0, VERB_WORDS_MAX},
     {"client", " USER", "make a user's certificate and key",
-	"The user logs in with client-USER.pem and client-USER.key. USER is a name as the chat\n"
-	"has it: 1 to 32 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.\n",
-	issue_options, make_client, 1, 1},
+        "The user logs in with client-USER.pem and client-USER.key. USER is a name as the chat\n"
+        "has it: 1 to 32 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.\n",
+        issue_options, make_client, 1, 1},
     {"show", " [NAME|FILE]...", "what certificates or the revocation list say",
-	"NAME is a host, a user, a file name without its ending, ca (the default) or crl.\n",
-	show_options, show_details, 0, VERB_WORDS_MAX},
+        "NAME is a host, a user, a file name without its ending, ca (the default) or crl.\n",
+        show_options, show_details, 0, VERB_WORDS_MAX},
     {"status", " [NAME|FILE|SERIAL]...", "what ends when",
-	"Without words all that the CA has issued, the CA itself and its revocation list.\n"
-	"DAYS are whole days left. Exit code 1 if something that is in use ends too soon.\n",
-	status_options, expiry_show, 0, VERB_WORDS_MAX},
+        "Without words all that the CA has issued, the CA itself and its revocation list.\n"
+        "DAYS are whole days left. Exit code 1 if something that is in use ends too soon.\n",
+        status_options, expiry_show, 0, VERB_WORDS_MAX},
     {"renew", " NAME|FILE|SERIAL...", "issue again with the same names and key",
-	"Replaces the certificate, and with --new-key also the key. The one before stays good\n"
-	"until its own end unless it is revoked. renew ca keeps the CA's name and key, so that\n"
-	"what it issued stays good; give everybody the new ca.pem before the old one ends.\n",
-	renew_options, make_renewed, 1, VERB_WORDS_MAX},
+        "Replaces the certificate, and with --new-key also the key. The one before stays good\n"
+        "until its own end unless it is revoked. renew ca keeps the CA's name and key, so that\n"
+        "what it issued stays good; give everybody the new ca.pem before the old one ends.\n",
+        renew_options, make_renewed, 1, VERB_WORDS_MAX},
     {"revoke", " NAME|FILE|SERIAL...", "withdraw certificates and sign a new crl.pem",
-	"By NAME all that were issued under it and have not ended; by FILE or SERIAL that one.\n"
-	"Servers read crl.pem when they start.\n",
-	revoke_options, revoke_certs, 1, VERB_WORDS_MAX},
+        "By NAME all that were issued under it and have not ended; by FILE or SERIAL that one.\n"
+        "Servers read crl.pem when they start.\n",
+        revoke_options, revoke_certs, 1, VERB_WORDS_MAX},
     {"crl", "", "sign crl.pem again",
-	"A server whose revocation list has ended refuses every certificate, so by default the\n"
-	"list is good as long as the CA.\n",
-	crl_options, revoke_sign_list, 0, 0},
+        "A server whose revocation list has ended refuses every certificate, so by default the\n"
+        "list is good as long as the CA.\n",
+        crl_options, revoke_sign_list, 0, 0},
     {"fingerprint", " [NAME|FILE]...", "SHA-256 of certificate and public key",
-	"Two lines for each: the certificate and its public key (SPKI). Without words the CA.\n",
-	show_options, show_fingerprints, 0, VERB_WORDS_MAX},
+        "Two lines for each: the certificate and its public key (SPKI). Without words the CA.\n",
+        show_options, show_fingerprints, 0, VERB_WORDS_MAX},
 };
 
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
@@ -148,7 +158,7 @@ static void print(struct buf *text)
 	struct error err = {0};
 
 	if (talk_data(text, &err) != STATUS_OK)
-		talk_say("%s", err.text);
+		talk_warn("%s", err.text);
 	buf_release(text);
 }
 
@@ -168,17 +178,18 @@ static void help(const struct verb *verb)
 		for (size_t i = 0; i < VERB_COUNT; i++)
 			buf_put_fmt(&text, "  %-12s%s\n", verbs[i].name, verbs[i].summary);
 		buf_put_str(&text,
-		    "\nBegin with: confab-certs init, confab-certs server NAME, confab-certs client "
-		    "USER.\nOptions of a verb: confab-certs VERB --help. Of the program:\n\n");
+		    "\nBegin with: confab-certs init, confab-certs server NAME, "
+		    "confab-certs client USER.\n"
+		    "Options of a verb: confab-certs VERB --help. Of the program:\n\n");
 		options_help(top_options, &text);
-		buf_put_str(&text,
-		    "\nExit codes: 0 done, 2 wrong usage, 6 not found, 1 anything else.\n");
+		buf_put_str(
+		    &text, "\nExit codes: 0 done, 2 wrong usage, 6 not found, 1 anything else.\n");
 	}
 	print(&text);
 }
 
-static enum status get_number(const struct option *option, const char *value, int64_t min,
-    int64_t *ret, struct error *err)
+static enum status get_number(
+    const struct option *option, const char *value, int64_t min, int64_t *ret, struct error *err)
 {
 	if (!str_to_int(slice_of(value), min, DAYS_MAX, ret))
 		return error_set(err, STATUS_USAGE, "--%s takes a number of days from %d to %d",
@@ -186,8 +197,8 @@ static enum status get_number(const struct option *option, const char *value, in
 	return STATUS_OK;
 }
 
-static enum status take_option(struct parse *parse, const struct option *option, const char *value,
-    struct error *err)
+static enum status take_option(
+    struct parse *parse, const struct option *option, const char *value, struct error *err)
 {
 	struct verb_args *args = &parse->args;
 	struct slice name = slice_of(option->name);
@@ -210,6 +221,8 @@ static enum status take_option(struct parse *parse, const struct option *option,
 		args->force = true;
 	else if (slice_is(name, "new-key"))
 		args->new_key = true;
+	else if (slice_is(name, "quiet"))
+		talk_be_quiet();
 	else if (slice_is(name, "all"))
 		args->all = true;
 	else if (!(args->has_from = dates_get_day(slice_of(value), &args->from_ms)))
@@ -217,8 +230,8 @@ static enum status take_option(struct parse *parse, const struct option *option,
 	return STATUS_OK;
 }
 
-static enum status take(void *arg, const struct option *option, const char *value,
-    struct error *err)
+static enum status take(
+    void *arg, const struct option *option, const char *value, struct error *err)
 {
 	struct parse *parse = arg;
 
@@ -246,8 +259,8 @@ static enum status find_verb(const char *word, const struct verb **ret, struct e
 	}
 	nearest = options_nearest(word, names);
 	if (nearest != NULL)
-		return error_set(err, STATUS_USAGE, "unknown verb %s; did you mean %s?", word,
-		    nearest);
+		return error_set(
+		    err, STATUS_USAGE, "unknown verb %s; did you mean %s?", word, nearest);
 	return error_set(err, STATUS_USAGE, "unknown verb %s; --help lists them all", word);
 }
 
@@ -316,7 +329,7 @@ int main(int argc, char **argv)
 	else
 		status = run_verb(&parse, argc, argv, &err);
 	if (status != STATUS_OK) {
-		talk_say("%s", err.text[0] != '\0' ? err.text : status_text(status));
+		talk_warn("%s", err.text[0] != '\0' ? err.text : status_text(status));
 		return program_exit_of(status);
 	}
 	return parse.args.is_below_warn ? EXIT_OTHER : EXIT_DONE;

@@ -31,15 +31,15 @@ static enum status check_ca_name(const char *name, struct error *err)
 	buf_init(&readable, CA_NAME_MAX);
 	talk_put_foreign(&readable, slice_of(name));
 	is_good = !readable.failed && readable.len > 0 &&
-	    slice_equal(buf_slice(&readable), slice_of(name));
+	          slice_equal(buf_slice(&readable), slice_of(name));
 	buf_release(&readable);
 	return is_good ? STATUS_OK
-		       : error_set(err, STATUS_USAGE,
-			     "the name of a CA has 1 to %d bytes of readable text", CA_NAME_MAX);
+	               : error_set(err, STATUS_USAGE,
+	                     "the name of a CA has 1 to %d bytes of readable text", CA_NAME_MAX);
 }
 
-static void say_made(const struct verb_args *args, const char *what, const char *names,
-    int64_t end_ms)
+static void say_made(
+    const struct verb_args *args, const char *what, const char *names, int64_t end_ms)
 {
 	char end[DATES_TEXT_SIZE];
 
@@ -96,8 +96,8 @@ enum status make_init(struct verb_args *args, struct error *err)
 	snprintf(name, sizeof name, "Confab CA %02x%02x%02x%02x", random[1], random[2], random[3],
 	    random[4]);
 	if (status == STATUS_OK)
-		status = put_ca(&store, args, args->name != NULL ? args->name : name, true,
-		    args->force, err);
+		status = put_ca(
+		    &store, args, args->name != NULL ? args->name : name, true, args->force, err);
 	if (status == STATUS_OK)
 		talk_say("ca.pem is for everybody; ca.key stays here and secret");
 	store_close(&store);
@@ -132,7 +132,8 @@ static void clamp_end(const struct store *store, struct issue_request *request)
 	if (request->end_ms <= ca_end_ms)
 		return;
 	request->end_ms = ca_end_ms;
-	talk_say("warning: it ends with the CA, which confab-certs renew ca would make last longer");
+	talk_warn(
+	    "warning: it ends with the CA, which confab-certs renew ca would make last longer");
 }
 
 static enum status put_record(struct store *store, const struct wish *wish,
@@ -153,7 +154,7 @@ static enum status put_record(struct store *store, const struct wish *wish,
 	buf_put_char(&names, '\0');
 	record.names = names.ptr;
 	status = names.failed ? error_set(err, STATUS_NOMEM, "out of memory")
-			      : index_add(&store->index, &record, err);
+	                      : index_add(&store->index, &record, err);
 	buf_release(&names);
 	return status == STATUS_OK ? store_put_index(store, err) : status;
 }
@@ -170,11 +171,11 @@ static void say_issued(const struct verb_args *args, const struct wish *wish, in
 	buf_release(&names);
 }
 
-static enum status issue_one(struct store *store, const struct verb_args *args,
-    const struct wish *wish, struct error *err)
+static enum status issue_one(
+    struct store *store, const struct verb_args *args, const struct wish *wish, struct error *err)
 {
-	struct issue_request request = {.kind = wish->kind, .names = wish->names,
-	    .count = wish->count};
+	struct issue_request request = {
+	    .kind = wish->kind, .names = wish->names, .count = wish->count};
 	struct buf pem;
 	enum status status;
 
@@ -183,8 +184,8 @@ static enum status issue_one(struct store *store, const struct verb_args *args,
 	clamp_end(store, &request);
 	issue_serial(request.serial);
 	if (request.begin_ms >= request.end_ms)
-		status = error_set(err, STATUS_USAGE,
-		    "it would begin after its end: the CA ends before --from");
+		status = error_set(
+		    err, STATUS_USAGE, "it would begin after its end: the CA ends before --from");
 	else
 		status = issue_cert_put(&request, wish->key, &store->ca, &store->key, &pem, err);
 	if (status == STATUS_OK)
@@ -200,8 +201,8 @@ static enum status issue_one(struct store *store, const struct verb_args *args,
 }
 
 /* With a new key, into files that are not there or may be replaced. */
-static enum status issue_new(struct store *store, const struct verb_args *args, struct wish *wish,
-    struct error *err)
+static enum status issue_new(
+    struct store *store, const struct verb_args *args, struct wish *wish, struct error *err)
 {
 	mbedtls_pk_context key;
 	enum status status = STATUS_OK;
@@ -223,22 +224,22 @@ static enum status issue_new(struct store *store, const struct verb_args *args, 
 /* The command line that uses what was made. */
 static void say_use(const struct store *store, const struct wish *wish)
 {
-	static const char *const server[][3] = {{" --cert ", NULL, ".pem"}, {" --key ", NULL, ".key"},
-	    {" --client-ca ", "ca", ".pem"}, {" --crl ", "crl", ".pem"}, {NULL}};
-	static const char *const client[][3] = {{" --ca ", "ca", ".pem"}, {" --cert ", NULL, ".pem"},
-	    {" --key ", NULL, ".key"}, {NULL}};
+	static const char *const server[][3] = {{" --cert ", NULL, ".pem"},
+	    {" --key ", NULL, ".key"}, {" --client-ca ", "ca", ".pem"}, {" --crl ", "crl", ".pem"},
+	    {NULL}};
+	static const char *const client[][3] = {{" --ca ", "ca", ".pem"},
+	    {" --cert ", NULL, ".pem"}, {" --key ", NULL, ".key"}, {NULL}};
 	const char *const(*part)[3] = wish->kind == CERT_SERVER ? server : client;
 	struct buf line, path;
 
 	buf_init(&line, 4 * STORE_PATH_MAX);
 	buf_init(&path, STORE_PATH_MAX);
-	buf_put_str(&line,
-	    wish->kind == CERT_SERVER ? "confab-server" : "confab chat --server HOST");
+	buf_put_str(
+	    &line, wish->kind == CERT_SERVER ? "confab-server" : "confab chat --server HOST");
 	for (; (*part)[0] != NULL; part++) {
 		buf_put_str(&line, (*part)[0]);
-		talk_put_word(&line,
-		    store_path(store, (*part)[1] != NULL ? (*part)[1] : wish->stem, (*part)[2],
-			&path));
+		talk_put_word(&line, store_path(store, (*part)[1] != NULL ? (*part)[1] : wish->stem,
+		                         (*part)[2], &path));
 	}
 	talk_say("use it with: %s", buf_text(&line));
 	buf_release(&path);
@@ -257,8 +258,8 @@ static enum status add_host(struct wish *wish, const char *word, struct error *e
 		if (strcmp(wish->names[i].text, name.text) == 0)
 			return STATUS_OK;
 	if (wish->count == INDEX_NAMES_MAX)
-		return error_set(err, STATUS_USAGE, "a certificate carries at most %d names",
-		    INDEX_NAMES_MAX);
+		return error_set(
+		    err, STATUS_USAGE, "a certificate carries at most %d names", INDEX_NAMES_MAX);
 	wish->names[wish->count++] = name;
 	return STATUS_OK;
 }
@@ -341,8 +342,8 @@ static enum status renew_ca(struct store *store, const struct verb_args *args, s
 		    "folder");
 	/* Only our own kind has one name and nothing else. */
 	if (subject->next != NULL ||
-	    !str_copy(name, sizeof name,
-		slice_make((const char *)subject->val.p, subject->val.len)))
+	    !str_copy(
+	        name, sizeof name, slice_make((const char *)subject->val.p, subject->val.len)))
 		return error_set(err, STATUS_INVALID, "this CA was not made by confab-certs init");
 	return put_ca(store, args, name, false, true, err);
 }
@@ -357,20 +358,20 @@ static enum status wish_of(const struct index_record *record, struct wish *wish,
 	wish->replace = true;
 	str_copy(wish->stem, sizeof wish->stem, slice_of(record->stem));
 	if (record->kind == CERT_OTHER)
-		return error_set(err, STATUS_NOT_FOUND,
-		    "the record does not tell what it was issued for");
+		return error_set(
+		    err, STATUS_NOT_FOUND, "the record does not tell what it was issued for");
 	while (status == STATUS_OK && rest.ptr != NULL && wish->count < INDEX_NAMES_MAX) {
 		struct slice part = slice_cut(&rest, ',');
 		struct name *name = &wish->names[wish->count++];
 
 		status = record->kind == CERT_CLIENT ? name_user(part, name, err)
-						     : name_host(part, name, err);
+		                                     : name_host(part, name, err);
 	}
 	return status;
 }
 
-static enum status renew_with_key(struct store *store, const struct verb_args *args,
-    struct wish *wish, struct error *err)
+static enum status renew_with_key(
+    struct store *store, const struct verb_args *args, struct wish *wish, struct error *err)
 {
 	mbedtls_pk_context key;
 	struct buf path, text;
@@ -396,8 +397,8 @@ static enum status renew_with_key(struct store *store, const struct verb_args *a
 	return status;
 }
 
-static enum status find_record(struct store *store, const char *word, struct index_record **ret,
-    struct error *err)
+static enum status find_record(
+    struct store *store, const char *word, struct index_record **ret, struct error *err)
 {
 	char serial[SERIAL_TEXT_SIZE];
 	mbedtls_x509_crt cert;
@@ -419,8 +420,8 @@ static enum status find_record(struct store *store, const char *word, struct ind
 	return status;
 }
 
-static enum status renew_one(struct store *store, const struct verb_args *args, const char *word,
-    struct error *err)
+static enum status renew_one(
+    struct store *store, const struct verb_args *args, const char *word, struct error *err)
 {
 	struct wish *wish;
 	struct index_record *record = NULL;
@@ -433,8 +434,8 @@ static enum status renew_one(struct store *store, const struct verb_args *args, 
 		return status;
 	if (record->revoked_ms != 0 && !args->new_key)
 		return error_set(err, STATUS_INVALID,
-		    "the certificate of %s is revoked, so its key is not used again; --new-key makes "
-		    "another",
+		    "the certificate of %s is revoked, so its key is not used again; "
+		    "--new-key makes another",
 		    record->stem);
 	wish = calloc(1, sizeof *wish);
 	if (wish == NULL)
@@ -442,7 +443,7 @@ static enum status renew_one(struct store *store, const struct verb_args *args, 
 	status = wish_of(record, wish, err);
 	if (status == STATUS_OK)
 		status = args->new_key ? issue_new(store, args, wish, err)
-				       : renew_with_key(store, args, wish, err);
+		                       : renew_with_key(store, args, wish, err);
 	free(wish);
 	return status;
 }

@@ -258,7 +258,7 @@ static bool is_taken(const char *stem)
 		if (slice_is(first, names[i]))
 			return true;
 	return first.len == 4 && is_digit(first.ptr[3]) &&
-	    (slice_starts(first, "com") || slice_starts(first, "lpt"));
+	       (slice_starts(first, "com") || slice_starts(first, "lpt"));
 }
 
 enum status name_stem(const struct name *name, char to[NAME_STEM_SIZE], struct error *err)

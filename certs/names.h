@@ -19,7 +19,7 @@ enum name_kind { NAME_DNS, NAME_IP, NAME_USER };
 struct name {
 	enum name_kind kind;
 	unsigned char ip[16]; /* NAME_IP: the address in network order */
-	size_t ip_len;	      /* 4 or 16 bytes */
+	size_t ip_len;        /* 4 or 16 bytes */
 	char text[NAME_TEXT_SIZE];
 };
 

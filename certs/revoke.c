@@ -36,7 +36,7 @@ static void revoke_stem(struct revoking *run, const char *stem)
 
 		if (strcmp(record->stem, stem) == 0 &&
 		    (record->is_current ||
-			(record->revoked_ms == 0 && record->end_ms > run->now_ms)))
+		        (record->revoked_ms == 0 && record->end_ms > run->now_ms)))
 			revoke_record(run, record);
 	}
 }
@@ -45,8 +45,8 @@ static void revoke_stem(struct revoking *run, const char *stem)
 static enum status revoke_unknown(struct revoking *run, const char *serial, struct error *err)
 {
 	char nothing[] = "-";
-	struct index_record record = {.kind = CERT_OTHER, .revoked_ms = run->now_ms,
-	    .stem = nothing, .names = nothing};
+	struct index_record record = {
+	    .kind = CERT_OTHER, .revoked_ms = run->now_ms, .stem = nothing, .names = nothing};
 	enum status status;
 
 	if (!serial_get(slice_of(serial), record.serial))
@@ -54,8 +54,8 @@ static enum status revoke_unknown(struct revoking *run, const char *serial, stru
 	status = index_add(&run->store.index, &record, err);
 	if (status == STATUS_OK) {
 		run->count++;
-		buf_put_fmt(&run->said, "revoked %s, which the record did not know\n",
-		    record.serial);
+		buf_put_fmt(
+		    &run->said, "revoked %s, which the record did not know\n", record.serial);
 	}
 	return status;
 }
@@ -67,8 +67,7 @@ static bool is_issued_here(struct store *store, mbedtls_x509_crt *cert)
 	uint32_t flags = 0;
 	int code = mbedtls_x509_crt_verify(cert, &store->ca, NULL, NULL, &flags, NULL, NULL);
 
-	return code == 0 ||
-	    (code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED && (flags & ~dates) == 0);
+	return code == 0 || (code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED && (flags & ~dates) == 0);
 }
 
 static enum status revoke_file(struct revoking *run, const char *word, struct error *err)
@@ -111,8 +110,7 @@ static enum status revoke_one(struct revoking *run, const char *word, struct err
 		    "a CA cannot revoke itself: make a new one with confab-certs init in another "
 		    "folder, and take its ca.pem from everybody");
 	status = target_record(&run->store, word, &record, &is_serial, err);
-	if (status == STATUS_NOT_FOUND && run->may_be_unknown &&
-	    serial_get(slice_of(word), serial))
+	if (status == STATUS_NOT_FOUND && run->may_be_unknown && serial_get(slice_of(word), serial))
 		return revoke_unknown(run, serial, err);
 	if (status != STATUS_OK)
 		return status;
@@ -147,7 +145,8 @@ enum status revoke_certs(struct verb_args *args, struct error *err)
 	for (size_t i = 0; status == STATUS_OK && i < args->count; i++)
 		status = revoke_one(&run, args->words[i], err);
 	if (status == STATUS_OK && run.count > 0) {
-		status = store_put_crl(store, args->now_ms, issue_time_ms(&store->ca.valid_to), err);
+		status =
+		    store_put_crl(store, args->now_ms, issue_time_ms(&store->ca.valid_to), err);
 		if (status == STATUS_OK)
 			say_revoked(&run);
 	}
@@ -166,7 +165,7 @@ enum status revoke_sign_list(struct verb_args *args, struct error *err)
 	if (status != STATUS_OK)
 		return status;
 	next_ms = args->days != 0 ? args->now_ms + args->days * DATES_DAY_MS
-				  : issue_time_ms(&store.ca.valid_to);
+	                          : issue_time_ms(&store.ca.valid_to);
 	status = store_put_crl(&store, args->now_ms, next_ms, err);
 	if (status == STATUS_OK) {
 		dates_text(next_ms, end);

@@ -45,8 +45,8 @@ static void put_dn(struct buf *to, const char *label, const mbedtls_x509_name *n
 	buf_put_char(to, '\n');
 }
 
-static void put_time(struct buf *to, const char *label, const mbedtls_x509_time *time,
-    int64_t now_ms)
+static void put_time(
+    struct buf *to, const char *label, const mbedtls_x509_time *time, int64_t now_ms)
 {
 	char text[DATES_TEXT_SIZE];
 	int64_t ms = issue_time_ms(time);
@@ -61,25 +61,17 @@ static void put_time(struct buf *to, const char *label, const mbedtls_x509_time 
 
 static void put_name(struct buf *to, const mbedtls_x509_buf *name)
 {
-	char ip[NAME_TEXT_SIZE];
+	int kind = name->tag & MBEDTLS_ASN1_TAG_VALUE_MASK;
 	struct slice text = slice_make((const char *)name->p, name->len);
+	char ip[NAME_TEXT_SIZE];
 
-	switch (name->tag & MBEDTLS_ASN1_TAG_VALUE_MASK) {
-	case MBEDTLS_X509_SAN_DNS_NAME:
-		buf_put_str(to, "DNS ");
+	if (kind == MBEDTLS_X509_SAN_IP_ADDRESS && name_ip_text(name->p, name->len, ip)) {
+		buf_put_fmt(to, "IP %s", ip);
+	} else if (kind == MBEDTLS_X509_SAN_DNS_NAME ||
+	           kind == MBEDTLS_X509_SAN_UNIFORM_RESOURCE_IDENTIFIER) {
+		buf_put_str(to, kind == MBEDTLS_X509_SAN_DNS_NAME ? "DNS " : "URI ");
 		talk_put_foreign(to, text);
-		break;
-	case MBEDTLS_X509_SAN_UNIFORM_RESOURCE_IDENTIFIER:
-		buf_put_str(to, "URI ");
-		talk_put_foreign(to, text);
-		break;
-	case MBEDTLS_X509_SAN_IP_ADDRESS:
-		if (name_ip_text(name->p, name->len, ip)) {
-			buf_put_fmt(to, "IP %s", ip);
-			break;
-		}
-		/* fall through */
-	default:
+	} else {
 		buf_put_str(to, "(a name of another kind)");
 	}
 }
@@ -104,8 +96,8 @@ static void put_usage(struct buf *to, const mbedtls_x509_crt *cert)
 		buf_put_str(to, "CA");
 		/* Stored with one added, so that 0 can mean none. */
 		if (cert->MBEDTLS_PRIVATE(max_pathlen) > 0)
-			buf_put_fmt(to, " (path length %d)",
-			    cert->MBEDTLS_PRIVATE(max_pathlen) - 1);
+			buf_put_fmt(
+			    to, " (path length %d)", cert->MBEDTLS_PRIVATE(max_pathlen) - 1);
 		separator = ", ";
 	}
 	for (size_t i = 0; i < sizeof usages / sizeof *usages; i++) {
@@ -142,8 +134,8 @@ static void put_cert(struct buf *to, const mbedtls_x509_crt *cert, int64_t now_m
 	}
 	put_usage(to, cert);
 	put_label(to, "key");
-	buf_put_fmt(to, "%s %zu bits\n", mbedtls_pk_get_name(&cert->pk),
-	    mbedtls_pk_get_bitlen(&cert->pk));
+	buf_put_fmt(
+	    to, "%s %zu bits\n", mbedtls_pk_get_name(&cert->pk), mbedtls_pk_get_bitlen(&cert->pk));
 	put_label(to, "certificate");
 	put_digest(to, &cert->raw);
 	buf_put_char(to, '\n');
@@ -172,8 +164,8 @@ static void put_crl(struct buf *to, const mbedtls_x509_crl *crl, int64_t now_ms)
 	}
 }
 
-static enum status show_crl(struct buf *file, const char *path, int64_t now_ms, struct buf *to,
-    struct error *err)
+static enum status show_crl(
+    struct buf *file, const char *path, int64_t now_ms, struct buf *to, struct error *err)
 {
 	mbedtls_x509_crl crl;
 	int code;
@@ -190,8 +182,8 @@ static enum status show_crl(struct buf *file, const char *path, int64_t now_ms, 
 	return status;
 }
 
-static enum status show_certs(const struct buf *file, const char *path, int64_t now_ms,
-    struct buf *to, struct error *err)
+static enum status show_certs(
+    const struct buf *file, const char *path, int64_t now_ms, struct buf *to, struct error *err)
 {
 	mbedtls_x509_crt certs;
 	struct error why = {0};
@@ -211,8 +203,8 @@ static enum status show_certs(const struct buf *file, const char *path, int64_t 
 	return status;
 }
 
-static enum status show_one(const struct verb_args *args, const char *word, struct buf *to,
-    struct error *err)
+static enum status show_one(
+    const struct verb_args *args, const char *word, struct buf *to, struct error *err)
 {
 	struct buf path, file;
 	enum status status;
@@ -225,16 +217,16 @@ static enum status show_one(const struct verb_args *args, const char *word, stru
 	if (status == STATUS_OK) {
 		buf_put_fmt(to, "%s\n", buf_text(&path));
 		status = slice_contains(buf_slice(&file), slice_of("-----BEGIN X509 CRL"))
-		    ? show_crl(&file, buf_text(&path), args->now_ms, to, err)
-		    : show_certs(&file, buf_text(&path), args->now_ms, to, err);
+		             ? show_crl(&file, buf_text(&path), args->now_ms, to, err)
+		             : show_certs(&file, buf_text(&path), args->now_ms, to, err);
 	}
 	buf_release(&file);
 	buf_release(&path);
 	return status;
 }
 
-static enum status fingerprint_one(const struct verb_args *args, const char *word, struct buf *to,
-    struct error *err)
+static enum status fingerprint_one(
+    const struct verb_args *args, const char *word, struct buf *to, struct error *err)
 {
 	mbedtls_x509_crt cert;
 	struct buf path;

@@ -9,8 +9,8 @@
 #define LOCK_TRIES 50
 #define LOCK_PAUSE_MS 100
 
-const char *store_path(const struct store *store, const char *stem, const char *ending,
-    struct buf *to)
+const char *store_path(
+    const struct store *store, const char *stem, const char *ending, struct buf *to)
 {
 	struct buf name;
 
@@ -153,8 +153,8 @@ static enum status load_key(struct store *store, struct error *err)
 	if (status != STATUS_OK)
 		goto out;
 	if (file_is_exposed(buf_text(&path)))
-		talk_say("warning: others can read %s, with which anybody can be impersonated; "
-			 "make it readable for its owner only",
+		talk_warn("warning: others can read %s, with which anybody can be impersonated; "
+		          "make it readable for its owner only",
 		    buf_text(&path));
 	status = issue_key_get(buf_slice(&text), &store->key, &why);
 	if (status != STATUS_OK)
@@ -188,11 +188,14 @@ enum status store_open(struct store *store, const char *dir, enum store_use use,
 
 enum status store_create(struct store *store, const char *dir, struct error *err)
 {
+	struct error why = {0};
 	enum status status;
 
 	init_store(store, dir);
-	status = file_make_dir(dir, FILE_PRIVATE, err);
-	if (status == STATUS_OK)
+	status = file_make_dir(dir, FILE_PRIVATE, &why);
+	if (status != STATUS_OK)
+		error_set(err, status, "%s; --dir names another folder", why.text);
+	else
 		status = lock(store, err);
 	if (status != STATUS_OK)
 		store_close(store);
@@ -214,8 +217,8 @@ enum status store_check_free(const struct store *store, const char *stem, struct
 	return status;
 }
 
-static enum status say_path(const struct store *store, const char *stem, const char *ending,
-    struct error *err)
+static enum status say_path(
+    const struct store *store, const char *stem, const char *ending, struct error *err)
 {
 	struct buf path;
 	enum status status;
@@ -226,8 +229,8 @@ static enum status say_path(const struct store *store, const char *stem, const c
 	return status;
 }
 
-enum status store_put_cert(const struct store *store, const char *stem, struct slice pem,
-    bool replace, struct error *err)
+enum status store_put_cert(
+    const struct store *store, const char *stem, struct slice pem, bool replace, struct error *err)
 {
 	enum status status = write_file(store, stem, ".pem", pem, FILE_PUBLIC, replace, err);
 
@@ -243,8 +246,8 @@ enum status store_put_key(const struct store *store, const char *stem,
 	buf_init(&pem, ISSUE_PEM_MAX);
 	status = issue_key_put(key, &pem, err);
 	if (status == STATUS_OK)
-		status = write_file(store, stem, ".key", buf_slice(&pem), FILE_PRIVATE, replace,
-		    err);
+		status =
+		    write_file(store, stem, ".key", buf_slice(&pem), FILE_PRIVATE, replace, err);
 	buf_release_secret(&pem);
 	return status == STATUS_OK ? say_path(store, stem, ".key", err) : status;
 }
@@ -257,8 +260,8 @@ enum status store_put_index(const struct store *store, struct error *err)
 	buf_init(&text, INDEX_TEXT_MAX);
 	status = index_put(&store->index, &text);
 	if (status == STATUS_OK)
-		status = write_file(store, "issued", ".txt", buf_slice(&text), FILE_PRIVATE, true,
-		    err);
+		status =
+		    write_file(store, "issued", ".txt", buf_slice(&text), FILE_PRIVATE, true, err);
 	else
 		error_set(err, status, "the record has grown too long for the memory there is");
 	buf_release(&text);

@@ -43,15 +43,15 @@ void store_close(struct store *store);
 enum status store_create(struct store *store, const char *dir, struct error *err);
 
 /* Sets *to, a buffer of STORE_PATH_MAX, to the path of "stem + ending", lent as a C string. */
-const char *store_path(const struct store *store, const char *stem, const char *ending,
-    struct buf *to);
+const char *store_path(
+    const struct store *store, const char *stem, const char *ending, struct buf *to);
 
 /* EXISTS with the advice to use --force if one of "stem.pem" and "stem.key" is there. */
 enum status store_check_free(const struct store *store, const char *stem, struct error *err);
 
 /* Writes "stem.pem" or "stem.key" and says so on standard output. */
-enum status store_put_cert(const struct store *store, const char *stem, struct slice pem,
-    bool replace, struct error *err);
+enum status store_put_cert(
+    const struct store *store, const char *stem, struct slice pem, bool replace, struct error *err);
 enum status store_put_key(const struct store *store, const char *stem,
     const mbedtls_pk_context *key, bool replace, struct error *err);
 

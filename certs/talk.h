@@ -8,8 +8,12 @@
 #include "base/buf.h"
 #include "base/status.h"
 
-/* One sentence to standard error. */
+/* One sentence to standard error: what was done, which talk_be_quiet silences. */
 void talk_say(const char *format, ...) PRINTF_LIKE(1, 2);
+void talk_be_quiet(void);
+
+/* One sentence to standard error in any case: an error or a warning. */
+void talk_warn(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* Collected data to standard output. STATUS_NOMEM if the buffer failed; NO_SPACE, CLOSED or IO. */
 enum status talk_data(struct buf *data, struct error *err);

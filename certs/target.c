@@ -32,6 +32,13 @@ static void find_stems(const char *word, struct stems *ret)
 		add_stem(ret, stem);
 }
 
+/* Names of files that settle what is meant: no host's files are called so. */
+static bool is_clear(const char *stem)
+{
+	return strcmp(stem, "ca") == 0 || strcmp(stem, "crl") == 0 ||
+	       slice_starts(slice_of(stem), "client-");
+}
+
 static enum status refuse_two(const char *a, const char *b, struct error *err)
 {
 	return error_set(err, STATUS_USAGE, "that could be %s or %s: say which of the two", a, b);
@@ -78,19 +85,18 @@ enum status target_path(const char *dir, const char *word, struct buf *to, struc
 		if (found != NULL)
 			return refuse_two(found, stems.stem[i], err);
 		found = stems.stem[i];
-		/* "ca" and "crl" are no hosts here, and a user of that name is "client-ca". */
-		if (strcmp(found, "ca") == 0 || strcmp(found, "crl") == 0)
+		if (is_clear(found))
 			break;
 	}
 	if (found == NULL)
-		return error_set(err, STATUS_NOT_FOUND, "there is no certificate of %s in %s", word,
-		    dir);
+		return error_set(
+		    err, STATUS_NOT_FOUND, "there is no certificate of %s in %s", word, dir);
 	store_path(&folder, found, ".pem", to);
 	return STATUS_OK;
 }
 
-enum status target_cert(const char *dir, const char *word, mbedtls_x509_crt *cert,
-    struct error *err)
+enum status target_cert(
+    const char *dir, const char *word, mbedtls_x509_crt *cert, struct error *err)
 {
 	struct buf path, text;
 	struct error why = {0};
@@ -124,6 +130,8 @@ enum status target_record(struct store *store, const char *word, struct index_re
 			return refuse_two(found->stem, record->stem, err);
 		if (record != NULL)
 			found = record;
+		if (record != NULL && is_clear(record->stem))
+			break;
 	}
 	*ret_is_serial = found == NULL;
 	if (found == NULL)

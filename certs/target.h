@@ -18,8 +18,8 @@ bool target_is_file(const char *word);
 enum status target_path(const char *dir, const char *word, struct buf *to, struct error *err);
 
 /* Reads the certificates of the file that `word` means into an initialised list. */
-enum status target_cert(const char *dir, const char *word, mbedtls_x509_crt *cert,
-    struct error *err);
+enum status target_cert(
+    const char *dir, const char *word, mbedtls_x509_crt *cert, struct error *err);
 
 /* The record that a word which is no file means, lent until the record changes. *ret_is_serial
  * tells whether the word was a serial number. NOT_FOUND, USAGE. */

@@ -1,7 +1,7 @@
 /*
- * What the tool can do: one function a verb, in make.c, revoke.c, show.c and expiry.c; main.c reads the
- * command line into struct verb_args. A verb prints what it made, and on failure fills `err` with
- * the one sentence that the person gets to see.
+ * What the tool can do: one function a verb, in make.c, revoke.c, show.c and expiry.c; main.c reads
+ * the command line into struct verb_args. A verb prints what it made, and on failure fills `err`
+ * with the one sentence that the person gets to see.
  */
 #ifndef CONFAB_CERTS_VERBS_H
 #define CONFAB_CERTS_VERBS_H
@@ -17,8 +17,8 @@
 struct verb_args {
 	const char *dir;
 	int64_t now_ms;
-	int64_t days;	 /* 0: the verb's own number */
-	int64_t warn;	 /* days */
+	int64_t days;    /* 0: the verb's own number */
+	int64_t warn;    /* days */
 	int64_t from_ms; /* when has_from: the first moment of validity */
 	bool has_from;
 	const char *name; /* of a CA, or NULL */

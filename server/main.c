@@ -247,21 +247,28 @@ static enum status start(struct server *server, struct error *err)
 	return status;
 }
 
+/* Calls `fn` for every worker there is. */
+static void each_worker(struct server *server, void (*fn)(struct worker *worker))
+{
+	for (unsigned i = 0; server->workers != NULL && i < server->worker_count; i++)
+		if (server->workers[i] != NULL)
+			fn(server->workers[i]);
+}
+
 static void stop(struct server *server)
 {
 	listener_stop(server->listener);
-	for (unsigned i = 0; server->workers != NULL && i < server->worker_count; i++)
-		if (server->workers[i] != NULL)
-			worker_stop(server->workers[i]);
-	for (unsigned i = 0; server->workers != NULL && i < server->worker_count; i++)
-		if (server->workers[i] != NULL)
-			worker_join(server->workers[i]);
-	for (unsigned i = 0; server->workers != NULL && i < server->worker_count; i++)
-		worker_free(server->workers[i]);
+	each_worker(server, worker_silence);
+	each_worker(server, worker_wait_silent);
+	each_worker(server, worker_stop);
+	each_worker(server, worker_join);
+	each_worker(server, worker_free);
 	free(server->workers);
 	listener_free(server->listener);
 	engine_free(server->engine);
 	throttle_free(server->throttle);
+	cond_free(server->cond);
+	mutex_free(server->mutex);
 }
 
 static void on_stop(void *arg)
@@ -317,6 +324,7 @@ static enum program_exit run(struct server *server)
 	server->mutex = mutex_new();
 	server->cond = cond_new();
 	stop_watch(on_stop, server);
+	program_raise_file_limit();
 	if (start(server, &err) == STATUS_OK)
 		wait_for_stop(server);
 	stop(server);

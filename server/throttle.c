@@ -106,16 +106,19 @@ void bucket_init(struct bucket *bucket, unsigned burst, uint64_t now_ms)
 	bucket->at_ms = now_ms;
 }
 
-unsigned bucket_take(struct bucket *bucket, unsigned rate, unsigned burst, uint64_t now_ms)
+unsigned bucket_take(struct bucket *bucket, unsigned count, unsigned rate, unsigned burst,
+    uint64_t now_ms)
 {
+	double wanted = count < burst ? count : burst;
+
 	if (rate == 0)
 		return 0;
 	bucket->tokens += (double)(now_ms - bucket->at_ms) * rate / 1000.0;
 	bucket->at_ms = now_ms;
 	if (bucket->tokens > burst)
 		bucket->tokens = burst;
-	if (bucket->tokens < 1.0)
-		return 1 + (unsigned)((1.0 - bucket->tokens) / rate);
-	bucket->tokens -= 1.0;
+	if (bucket->tokens < wanted)
+		return 1 + (unsigned)((wanted - bucket->tokens) / rate);
+	bucket->tokens -= wanted;
 	return 0;
 }

@@ -32,7 +32,9 @@ struct bucket {
 
 void bucket_init(struct bucket *bucket, unsigned burst, uint64_t now_ms);
 
-/* Takes one token; if there is none, the seconds to wait (at least 1), else 0. */
-unsigned bucket_take(struct bucket *bucket, unsigned rate, unsigned burst, uint64_t now_ms);
+/* Takes `count` tokens, at most the burst; if there are fewer, none is taken and the answer is the
+ * seconds to wait (at least 1), else 0. */
+unsigned bucket_take(struct bucket *bucket, unsigned count, unsigned rate, unsigned burst,
+    uint64_t now_ms);
 
 #endif

@@ -14,6 +14,7 @@
 #define TICK_MS 250	/* of the core's clock; one worker does it */
 #define CONGESTED_MS 10 /* until a connection that waits for a full mailbox is tried again */
 #define FLOOD_REFUSALS 1000
+#define LINE_TOKEN 4096 /* bytes of a line that cost one more token */
 #define LOG_RATE 50 /* lines a second about connections that ended badly, */
 #define LOG_BURST 200 /* so that nobody can fill a disk with them */
 
@@ -31,6 +32,9 @@ struct client {
 	unsigned bad_json; /* in a row */
 	unsigned refusals; /* rate_limited in a row */
 	bool paused, ping_sent, peer_done, finishing;
+	bool logging_in; /* what comes behind a login waits for its end: PROTOCOL.md, 4.3 */
+	bool ending;	 /* goodbye with `why_ending` as soon as all is answered */
+	enum proto_reason why_ending;
 };
 
 struct worker {
@@ -47,8 +51,10 @@ struct worker {
 	struct bucket log_bucket;
 	unsigned log_lost;
 	atomic_uint load;
-	atomic_bool stop;
-	bool stopping;
+	atomic_bool silence, stop;
+	bool silent, stopping;
+	struct mutex *mutex; /* of `silent`, for whoever waits for it */
+	struct cond *cond;
 };
 
 /* The worker whose turn this thread is in: what it puts into its own mailbox is seen at the end
@@ -76,9 +82,18 @@ static void say_goodbye(struct client *client, enum proto_reason reason)
 	conn_finish(client->conn);
 }
 
+/* The peer has broken the rules: it gets the answers to what it asked before, and then goodbye. */
+static void end_after_answers(struct client *client, enum proto_reason reason)
+{
+	client->ending = true;
+	client->why_ending = reason;
+	if (client->unanswered == 0)
+		say_goodbye(client, reason);
+}
+
 static bool may_log(struct worker *worker)
 {
-	if (bucket_take(&worker->log_bucket, LOG_RATE, LOG_BURST, loop_now_ms(worker->loop)) == 0)
+	if (bucket_take(&worker->log_bucket, 1, LOG_RATE, LOG_BURST, loop_now_ms(worker->loop)) == 0)
 		return true;
 	worker->log_lost++;
 	return false;
@@ -93,6 +108,7 @@ static void send_line(struct client *client, struct blob *line)
 		if (may_log(client->worker))
 			log_warn("conn", "%s does not keep up: more than %d bytes waited for it",
 			    client->peer.text, PROTO_LIMIT_backlog);
+		conn_drop_lines(client->conn);
 		say_goodbye(client, PROTO_REASON_slow_consumer);
 	}
 }
@@ -123,8 +139,8 @@ static void pause(struct client *client)
 
 static void resume(struct client *client)
 {
-	if (client->paused && client->unanswered < PROTO_LIMIT_unanswered &&
-	    list_is_empty(&client->congested)) {
+	if (client->paused && !client->logging_in &&
+	    client->unanswered < PROTO_LIMIT_unanswered && list_is_empty(&client->congested)) {
 		client->paused = false;
 		if (client->conn != NULL)
 			conn_resume(client->conn);
@@ -135,8 +151,13 @@ static void answered(struct client *client)
 {
 	assert(client->unanswered > 0);
 	client->unanswered--;
+	client->logging_in = false;
 	resume(client);
-	if (client->peer_done && client->unanswered == 0 && client->conn != NULL)
+	if (client->unanswered > 0 || client->conn == NULL)
+		return;
+	if (client->ending)
+		say_goodbye(client, client->why_ending);
+	else if (client->peer_done)
 		conn_finish(client->conn);
 }
 
@@ -149,25 +170,29 @@ static bool is_congested(struct worker *worker)
 	return false;
 }
 
-/* False if the request may not be carried out now; then that has been answered. */
-static bool within_rate(struct client *client, const struct request *request)
+/* Long lines cost more than short ones, also those that turn out to be no request. */
+static unsigned wait_for_tokens(struct client *client, struct slice line)
 {
 	const struct worker_options *options = client->worker->options;
-	unsigned wait_s = bucket_take(&client->bucket, options->rate, options->burst,
-	    loop_now_ms(client->worker->loop));
+
+	return bucket_take(&client->bucket, 1 + (unsigned)(line.len / LINE_TOKEN), options->rate,
+	    options->burst, loop_now_ms(client->worker->loop));
+}
+
+/* Only a short line is looked at for the id to answer to. */
+static void refuse_for_rate(struct client *client, struct slice line, unsigned wait_s)
+{
+	struct request request = {.id = {.kind = REQUEST_ID_NONE}};
 	struct request_error error;
 
-	if (wait_s == 0) {
-		client->refusals = 0;
-		return true;
-	}
+	if (line.len < LINE_TOKEN && request_parse(line, &request, &error) == STATUS_OK)
+		request_release(&request);
 	request_error_set(&error, PROTO_ERR_rate_limited,
-	    "more than %u requests a second; wait %u s", options->rate, wait_s);
+	    "more than %u requests a second; wait %u s", client->worker->options->rate, wait_s);
 	error.retry_after = wait_s;
-	send_error(client, &request->id, &error);
+	send_error(client, &request.id, &error);
 	if (++client->refusals >= FLOOD_REFUSALS)
-		say_goodbye(client, PROTO_REASON_flood);
-	return false;
+		end_after_answers(client, PROTO_REASON_flood);
 }
 
 static void carry_out(struct client *client, const struct request *request)
@@ -177,6 +202,11 @@ static void carry_out(struct client *client, const struct request *request)
 	client->unanswered++;
 	if (engine_request(worker->options->engine, client->session, request) == CHAT_ANSWERED)
 		answered(client);
+	if (request->cmd == PROTO_CMD_login) {
+		/* Until its reply or, where none was wanted, CHAT_ITEM_LOGIN comes back. */
+		client->logging_in = true;
+		pause(client);
+	}
 	if (client->unanswered >= PROTO_LIMIT_unanswered)
 		pause(client);
 	if (worker->options->count > 1 && is_congested(worker)) {
@@ -205,22 +235,28 @@ static void on_line(void *arg, struct conn *conn, struct slice line)
 	struct client *client = arg;
 	struct request_error error;
 	struct request request;
+	unsigned wait_s;
 
-	if (client->finishing)
+	if (client->finishing || client->ending || client->worker->silent)
 		return;
 	client->ping_sent = false;
 	if (client->user != 0)
 		conn_set_timer(conn, client->worker->options->idle_ms);
+	wait_s = wait_for_tokens(client, line);
+	if (wait_s > 0) {
+		refuse_for_rate(client, line, wait_s);
+		return;
+	}
+	client->refusals = 0;
 	if (request_parse(line, &request, &error) != STATUS_OK) {
 		client->bad_json = error.code == PROTO_ERR_bad_json ? client->bad_json + 1 : 0;
 		send_error(client, &request.id, &error);
 		if (client->bad_json >= PROTO_LIMIT_bad_json)
-			say_goodbye(client, PROTO_REASON_protocol);
+			end_after_answers(client, PROTO_REASON_protocol);
 		return;
 	}
 	client->bad_json = 0;
-	if (within_rate(client, &request))
-		carry_out(client, &request);
+	carry_out(client, &request);
 	request_release(&request);
 }
 
@@ -238,7 +274,7 @@ static void on_line_too_long(void *arg, struct conn *conn)
 	    client->user != 0 ? "" : " before login");
 	error.limit = max;
 	send_error(client, &none, &error);
-	say_goodbye(client, PROTO_REASON_protocol);
+	end_after_answers(client, PROTO_REASON_protocol);
 }
 
 /* --- A connection's life -------------------------------------------------------------------- */
@@ -261,7 +297,7 @@ static void on_open(void *arg, struct conn *conn)
 		log_warn("conn", "%s: its certificate names no user: %s", client->peer.text,
 		    info->peer_user_problem);
 	bucket_init(&client->bucket, worker->options->burst, loop_now_ms(worker->loop));
-	if (worker->stopping) {
+	if (worker->silent) {
 		say_goodbye(client, PROTO_REASON_shutdown);
 		return;
 	}
@@ -362,7 +398,7 @@ static void take_socket(struct worker *worker, struct mailbox_socket *socket)
 	    .on_timer = on_timer,
 	    .on_end = on_end,
 	};
-	struct client *client = worker->stopping ? NULL : calloc(1, sizeof *client);
+	struct client *client = worker->silent ? NULL : calloc(1, sizeof *client);
 	struct conn_options options = {
 	    .handlers = &handlers,
 	    .arg = client,
@@ -426,6 +462,8 @@ static void carry_out_item(struct worker *worker, struct chat_item *item)
 		break;
 	case CHAT_ITEM_LOGIN:
 		client->user = item->user;
+		client->logging_in = false;
+		resume(client);
 		if (client->conn != NULL) {
 			conn_set_line_max(client->conn, worker->options->line_max);
 			conn_set_timer(client->conn, worker->options->idle_ms);
@@ -479,7 +517,7 @@ static void on_tick(void *arg)
 	if (worker->index == 0)
 		engine_tick(worker->options->engine);
 	if (worker->log_lost > 0 &&
-	    bucket_take(&worker->log_bucket, LOG_RATE, LOG_BURST, loop_now_ms(worker->loop)) == 0) {
+	    bucket_take(&worker->log_bucket, 1, LOG_RATE, LOG_BURST, loop_now_ms(worker->loop)) == 0) {
 		log_warn("conn", "%u more lines like these were left out", worker->log_lost);
 		worker->log_lost = 0;
 	}
@@ -518,6 +556,12 @@ static void on_wake(void *arg)
 	struct worker *worker = arg;
 
 	drain(worker);
+	if (atomic_load(&worker->silence) && !worker->silent) {
+		mutex_lock(worker->mutex);
+		worker->silent = true;
+		cond_wake_all(worker->cond);
+		mutex_unlock(worker->mutex);
+	}
 	if (atomic_load(&worker->stop) && !worker->stopping)
 		begin_stop(worker);
 }
@@ -548,7 +592,10 @@ enum status worker_new(const struct worker_options *options, unsigned index, str
 	mailbox_init(&worker->mailbox);
 	buf_init(&worker->scratch, PROTO_LIMIT_reply);
 	atomic_init(&worker->load, 0);
+	atomic_init(&worker->silence, false);
 	atomic_init(&worker->stop, false);
+	worker->mutex = mutex_new();
+	worker->cond = cond_new();
 	worker->welcome = engine_welcome(options->engine);
 	status = loop_new(&handlers, &worker->loop, err);
 	if (status == STATUS_OK &&
@@ -572,6 +619,22 @@ enum status worker_start(struct worker *worker)
 
 	snprintf(name, sizeof name, "worker-%u", worker->index % 1000);
 	return thread_start(name, run, worker, &worker->thread);
+}
+
+void worker_silence(struct worker *worker)
+{
+	atomic_store(&worker->silence, true);
+	loop_wake(worker->loop);
+}
+
+void worker_wait_silent(struct worker *worker)
+{
+	if (worker->thread == NULL)
+		return;
+	mutex_lock(worker->mutex);
+	while (!worker->silent)
+		cond_wait(worker->cond, worker->mutex);
+	mutex_unlock(worker->mutex);
 }
 
 void worker_stop(struct worker *worker)
@@ -611,6 +674,8 @@ void worker_free(struct worker *worker)
 	room_index_release(&worker->rooms);
 	buf_release(&worker->scratch);
 	blob_unref(worker->welcome);
+	cond_free(worker->cond);
+	mutex_free(worker->mutex);
 	free(worker);
 }
 

@@ -36,7 +36,13 @@ enum status worker_new(const struct worker_options *options, unsigned index, str
 /* Starts its thread. */
 enum status worker_start(struct worker *worker);
 
-/* Tells it to say goodbye to everybody and to end, within WORKER_STOP_MS. Any thread. */
+/* Stopping takes two steps, so that whatever one worker has acknowledged still reaches the
+ * connections of the others: first all of them stop carrying out requests, ... */
+void worker_silence(struct worker *worker);
+void worker_wait_silent(struct worker *worker);
+
+/* ... then each delivers what is in its mailbox, says goodbye to everybody, and ends, within
+ * WORKER_STOP_MS. Any thread. */
 #define WORKER_STOP_MS 2700
 void worker_stop(struct worker *worker);
 

@@ -116,9 +116,6 @@ int app_exit_of(enum confab_status status)
 
 static const char *hint_of(const struct app *app, enum confab_status status)
 {
-	if (status == CONFAB_VERIFY)
-		return "; say whom to trust with --ca FILE, and use the name in the server's "
-		       "certificate";
 	if (status == CONFAB_AUTH && app->settings.value[SETTINGS_CERT] != NULL)
 		return "; does the server know the authority of this certificate (its --client-ca)?";
 	if (status == CONFAB_AUTH)
@@ -157,8 +154,9 @@ int app_refused(struct app *app, enum confab_status status, const struct confab_
 	const char *code;
 
 	if (line == NULL) {
-		if (!app_is_leaving(app))
-			app_error("the connection was lost before the answer came");
+		if (app_is_leaving(app))
+			return EXIT_OTHER;
+		app_error("the connection was lost before the answer came");
 		return EXIT_LOST;
 	}
 	code = confab_line_name(line);

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/options.h"
+#include "cli/local.h"
 #include "os/file.h"
-#include "os/program.h"
 #include "wire/json.h"
 #include "wire/tables.h"
 
@@ -313,20 +313,16 @@ bool settings_user_name(const char *login, char *to, size_t size)
 
 static enum status login_name(struct settings *settings, struct error *err)
 {
-	static const char *const variables[] = {"USER", "LOGNAME", "USERNAME"};
 	char name[PROTO_USER_MAX + 1];
+	char *login = local_login();
+	bool usable = login != NULL && settings_user_name(login, name, sizeof name);
 
-	for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-		char *login = program_env(variables[i]);
-		bool usable = login != NULL && settings_user_name(login, name, sizeof name);
-
-		free(login);
-		if (usable)
-			return settings_set(settings, SETTINGS_USER, slice_of(name));
-	}
-	return error_set(err, STATUS_USAGE,
-	    "your login name is no Confab name: say who you are with --user NAME, or with --cert "
-	    "and --key");
+	free(login);
+	if (!usable)
+		return error_set(err, STATUS_USAGE,
+		    "your login name cannot be a Confab name: say who you are with --user NAME, or "
+		    "with --cert and --key");
+	return settings_set(settings, SETTINGS_USER, slice_of(name));
 }
 
 enum status settings_complete(struct settings *settings, const char *config_file,

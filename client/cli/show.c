@@ -2,7 +2,7 @@
 
 #include "base/rfc3339.h"
 #include "base/utf8.h"
-#include "cli/local_time.h"
+#include "cli/local.h"
 
 #define REPLACEMENT "\xEF\xBF\xBD"
 #define CONTINUED "\n         | "
@@ -102,7 +102,7 @@ static void put_head(struct buf *to, const struct json *event, const char *self)
 	int64_t unix_ms;
 
 	if (rfc3339_get(field(event, "time"), &unix_ms))
-		local_time_put(unix_ms, clock);
+		local_time(unix_ms, clock);
 	show_conversation(event, self, conversation, sizeof conversation);
 	buf_put_fmt(to, "%s %s%s", clock, conversation, conversation[0] != '\0' ? " " : "");
 }

@@ -11,7 +11,7 @@ struct connector {
 	char *host;
 	uint16_t port;
 	unsigned timeout_ms;
-	volatile bool cancel;
+	atomic_bool cancel;
 	struct thread *thread;
 	/* Written by the thread before it sets `done`. */
 	atomic_bool done;

@@ -69,6 +69,9 @@ void conn_send(struct conn *conn, struct blob *line);
 /* Bytes that wait: queued lines and ciphertext that the socket has not taken. */
 size_t conn_backlog(const struct conn *conn);
 
+/* Throws away queued lines of which nothing has been sent yet: for a peer that does not keep up. */
+void conn_drop_lines(struct conn *conn);
+
 /* Graceful end: what is queued is sent (2 s at most while the peer does not take it), then
  * close_notify, half-close, read to the peer's end or 2 s. Input is thrown away from now on.
  * Harmless when called again. */

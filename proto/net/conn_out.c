@@ -65,6 +65,18 @@ void conn_send(struct conn *conn, struct blob *line)
 	conn_want_flush(conn);
 }
 
+void conn_drop_lines(struct conn *conn)
+{
+	unsigned kept = conn->first_sent > 0 ? 1 : 0;
+
+	while (conn->queue_count > kept) {
+		struct blob *last = *queue_at(conn, --conn->queue_count);
+
+		conn->queue_bytes -= last->len;
+		blob_unref(last);
+	}
+}
+
 static size_t unsent(const struct conn *conn)
 {
 	return uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp);

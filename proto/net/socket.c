@@ -110,7 +110,7 @@ static void run_thread(void *arg)
 	}
 }
 
-static enum status run_wait(struct run *run, uint64_t end_ms, const volatile bool *cancel)
+static enum status run_wait(struct run *run, uint64_t end_ms, const atomic_bool *cancel)
 {
 	enum status status = STATUS_OK;
 
@@ -132,7 +132,7 @@ static enum status run_wait(struct run *run, uint64_t end_ms, const volatile boo
 }
 
 enum status socket_platform_run(void (*fn)(void *arg), void (*release)(void *arg), void *arg,
-    uint64_t end_ms, const volatile bool *cancel)
+    uint64_t end_ms, const atomic_bool *cancel)
 {
 	struct run *run = calloc(1, sizeof *run);
 	struct thread *thread;

@@ -9,6 +9,7 @@
 #ifndef CONFAB_NET_SOCKET_H
 #define CONFAB_NET_SOCKET_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -64,7 +65,7 @@ void socket_listen_stop(socket_handle listener);
  * TIMEOUT, INTERRUPTED (*cancel became true while it waited; cancel may be NULL; it is looked at
  * at least four times a second). Blocks; any thread. */
 enum status socket_connect(const char *host, uint16_t port, unsigned timeout_ms,
-    const volatile bool *cancel, socket_handle *ret_socket, struct socket_address *ret_peer,
+    const atomic_bool *cancel, socket_handle *ret_socket, struct socket_address *ret_peer,
     struct error *err);
 
 /* Send and receive of the guide, for an established socket: never block, never raise a signal.

@@ -32,7 +32,7 @@ uint64_t socket_platform_share(uint64_t now_ms, uint64_t end_ms, unsigned addres
  * *cancel, NOMEM. In the last three cases `release(arg)` is called as soon as `fn` has ended, or at
  * once if it never began; after STATUS_OK `arg` is the caller's again. */
 enum status socket_platform_run(void (*fn)(void *arg), void (*release)(void *arg), void *arg,
-    uint64_t end_ms, const volatile bool *cancel);
+    uint64_t end_ms, const atomic_bool *cancel);
 
 /* The sentences for people; `code` is the system's, shown where no status says it. */
 enum status socket_platform_resolve_error(

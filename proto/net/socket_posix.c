@@ -112,7 +112,7 @@ static void query_free(void *arg)
 
 /* A number is an address at once; a name may take the name service many seconds. */
 static enum status resolve(const char *host, uint16_t port, uint64_t end_ms,
-    const volatile bool *cancel, struct addrinfo **ret_list, struct error *err)
+    const atomic_bool *cancel, struct addrinfo **ret_list, struct error *err)
 {
 	struct query *query;
 	enum status status;
@@ -270,7 +270,7 @@ void socket_listen_stop(socket_handle listener)
 }
 
 /* Waits for a connection that is being made; its outcome as a code, ETIMEDOUT, or ECANCELED. */
-static int wait_connected(int fd, uint64_t end_ms, const volatile bool *cancel)
+static int wait_connected(int fd, uint64_t end_ms, const atomic_bool *cancel)
 {
 	for (;;) {
 		uint64_t now = clock_mono_ms();
@@ -294,7 +294,7 @@ static int wait_connected(int fd, uint64_t end_ms, const volatile bool *cancel)
 
 /* Create, connect; the code of the failure, or 0 and *ret_fd. */
 static int connect_to(
-    const struct addrinfo *address, uint64_t end_ms, const volatile bool *cancel, int *ret_fd)
+    const struct addrinfo *address, uint64_t end_ms, const atomic_bool *cancel, int *ret_fd)
 {
 	int fd = create(address, SOCK_NONBLOCK), code = 0;
 
@@ -314,7 +314,7 @@ static int connect_to(
 }
 
 enum status socket_connect(const char *host, uint16_t port, unsigned timeout_ms,
-    const volatile bool *cancel, socket_handle *ret_socket, struct socket_address *ret_peer,
+    const atomic_bool *cancel, socket_handle *ret_socket, struct socket_address *ret_peer,
     struct error *err)
 {
 	uint64_t end = clock_mono_ms() + timeout_ms;

@@ -122,7 +122,7 @@ static void query_free(void *arg)
 
 /* A number is an address at once; a name may take the name service many seconds. */
 static enum status resolve(const char *host, uint16_t port, uint64_t end_ms,
-    const volatile bool *cancel, ADDRINFOW **ret_list, struct error *err)
+    const atomic_bool *cancel, ADDRINFOW **ret_list, struct error *err)
 {
 	struct query *query;
 	enum status status;
@@ -281,8 +281,8 @@ static SOCKET listen_at(const ADDRINFOW *address)
 
 	if (s == INVALID_SOCKET)
 		return INVALID_SOCKET;
-	/* Without it another program could bind the same port and take our connections. A port
-	 * with lingering connections of a server that ended can be bound all the same. */
+	/* Without it another program could bind the same port and take our connections. Those of
+	 * an earlier server that linger in TIME_WAIT do not hinder us here. */
 	set_option(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1);
 	/* IPv4 has a socket of its own: both kinds then work in the same way on every system. */
 	if (address->ai_family == AF_INET6)
@@ -392,7 +392,7 @@ void socket_listen_stop(socket_handle listener)
 
 /* Waits for a connection that is being made; its outcome as a code, WSAETIMEDOUT, or
  * WSAECANCELLED. */
-static int wait_connected(SOCKET s, uint64_t end_ms, const volatile bool *cancel)
+static int wait_connected(SOCKET s, uint64_t end_ms, const atomic_bool *cancel)
 {
 	for (;;) {
 		uint64_t now = clock_mono_ms();
@@ -417,7 +417,7 @@ static int wait_connected(SOCKET s, uint64_t end_ms, const volatile bool *cancel
 
 /* Create, connect; the code of the failure, or 0 and *ret_socket. */
 static int connect_to(
-    const ADDRINFOW *address, uint64_t end_ms, const volatile bool *cancel, SOCKET *ret_socket)
+    const ADDRINFOW *address, uint64_t end_ms, const atomic_bool *cancel, SOCKET *ret_socket)
 {
 	SOCKET s = create(address);
 	int code = 0;
@@ -439,7 +439,7 @@ static int connect_to(
 }
 
 enum status socket_connect(const char *host, uint16_t port, unsigned timeout_ms,
-    const volatile bool *cancel, socket_handle *ret_socket, struct socket_address *ret_peer,
+    const atomic_bool *cancel, socket_handle *ret_socket, struct socket_address *ret_peer,
     struct error *err)
 {
 	uint64_t end = clock_mono_ms() + timeout_ms;

@@ -16,6 +16,7 @@ struct tls {
 	bool handshake_done;
 	bool certified;	   /* the peer's certificate was verified in this handshake */
 	bool peer_closed;  /* close_notify came */
+	bool starved;	   /* `receive` had nothing, since this was last cleared */
 	bool send_failed;  /* `send` had no memory */
 	bool not_tls;	   /* the first bytes are no record */
 	unsigned char first_len;
@@ -44,8 +45,10 @@ static int receive(void *arg, unsigned char *to, size_t max)
 
 	if (len == TLS_END)
 		return 0;
-	if (len == 0)
+	if (len == 0) {
+		tls->starved = true;
 		return MBEDTLS_ERR_SSL_WANT_READ;
+	}
 	assert(len <= max);
 	return looks_like_tls(tls, to, len) ? (int)len : MBEDTLS_ERR_SSL_INVALID_RECORD;
 }
@@ -184,10 +187,8 @@ static bool is_about_cert(int alert)
 	    alert == MBEDTLS_SSL_ALERT_MSG_CERT_REQUIRED;
 }
 
-static enum status peer_alert(const struct tls *tls, struct error *err)
+static enum status peer_alert(const struct tls *tls, int alert, struct error *err)
 {
-	/* mbedTLS has no accessor for the number; the record of the alert is the one at hand. */
-	int alert = tls->ssl.MBEDTLS_PRIVATE(in_msg)[1];
 	bool client = tls->context->role == TLS_CLIENT;
 	const char *text = alert_text(alert);
 
@@ -200,6 +201,17 @@ static enum status peer_alert(const struct tls *tls, struct error *err)
 		    client ? "server" : "client", text, alert);
 	return error_set(err, STATUS_TLS, "the %s ended the TLS connection: %s (alert %d)",
 	    client ? "server" : "client", text, alert);
+}
+
+/* A TLS 1.3 client that refuses our certificate has no keys for writing yet in some libraries
+ * (OpenSSL), and its alert comes in the clear, where mbedTLS sees a record that fails to decrypt.
+ * Such an alert proves nothing, but the connection is over anyhow and it tells the likely why. */
+static bool is_clear_alert(const struct tls *tls, int code)
+{
+	const unsigned char *record = tls->ssl.MBEDTLS_PRIVATE(in_hdr);
+
+	return code == MBEDTLS_ERR_SSL_INVALID_MAC && !tls->handshake_done &&
+	    record[0] == RECORD_ALERT && record[3] == 0 && record[4] == 2;
 }
 
 static enum status other_error(int code, struct error *err)
@@ -229,8 +241,11 @@ static enum status failure(struct tls *tls, int code, struct error *err)
 		return error_set(err, STATUS_TRUNCATED, tls->handshake_done ?
 		    "the peer's stream ended without close_notify" :
 		    "the peer ended the connection during the TLS handshake");
+	/* mbedTLS has no accessor for the number; the record of the alert is the one at hand. */
 	if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE)
-		return peer_alert(tls, err);
+		return peer_alert(tls, tls->ssl.MBEDTLS_PRIVATE(in_msg)[1], err);
+	if (is_clear_alert(tls, code))
+		return peer_alert(tls, tls->ssl.MBEDTLS_PRIVATE(in_hdr)[FIRST_BYTES + 1], err);
 	if (code == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
 		return error_set(err, STATUS_TLS, "the peer said goodbye during the TLS handshake");
 	return other_error(code, err);
@@ -243,11 +258,60 @@ static bool is_tls13(const struct tls *tls)
 	return mbedtls_ssl_get_version_number(&tls->ssl) == MBEDTLS_SSL_VERSION_TLS1_3;
 }
 
+/* mbedTLS 3.6 changes the keys for writing in TLS 1.3 only when it next has a handshake message to
+ * write. An alert in between leaves under keys that the peer has given up (a server's, after its
+ * Finished) or in the clear (a client's, after ServerHello), and the peer reports a bad record
+ * where it should hear the reason (RFC 8446, 7.3 and A). Nothing but alerts is written in
+ * these states, so the keys are changed here; mbedTLS sets them anew, with a fresh counter, when
+ * it comes to it. */
+static void write_under(struct tls *tls, mbedtls_ssl_transform *keys)
+{
+	mbedtls_ssl_context *ssl = &tls->ssl;
+
+	ssl->MBEDTLS_PRIVATE(transform_out) = keys;
+	memset(ssl->MBEDTLS_PRIVATE(cur_out_ctr), 0, sizeof ssl->MBEDTLS_PRIVATE(cur_out_ctr));
+}
+
+/* Is the client in the midst of the server's flight, and writes nothing but alerts? */
+static bool client_listens(const struct tls *tls)
+{
+	if (!is_tls13(tls) || tls->ssl.MBEDTLS_PRIVATE(transform_in) == NULL)
+		return false;
+	switch (tls->ssl.MBEDTLS_PRIVATE(state)) {
+	case MBEDTLS_SSL_ENCRYPTED_EXTENSIONS:
+	case MBEDTLS_SSL_CERTIFICATE_REQUEST:
+	case MBEDTLS_SSL_SERVER_CERTIFICATE:
+	case MBEDTLS_SSL_CERTIFICATE_VERIFY:
+	case MBEDTLS_SSL_SERVER_FINISHED: return true;
+	default: return false;
+	}
+}
+
+static int step_with_keys(struct tls *tls)
+{
+	mbedtls_ssl_context *ssl = &tls->ssl;
+	bool client = tls->context->role == TLS_CLIENT;
+	bool lent = client && client_listens(tls);
+	int code;
+
+	if (lent)
+		write_under(tls, ssl->MBEDTLS_PRIVATE(transform_in));
+	code = mbedtls_ssl_handshake_step(ssl);
+	/* The client's ChangeCipherSpec, which comes next, goes in the clear. */
+	if (lent && (code == 0 || code == MBEDTLS_ERR_SSL_WANT_READ))
+		write_under(tls, NULL);
+	if (!client && code == 0 && ssl->MBEDTLS_PRIVATE(transform_application) != NULL &&
+	    ssl->MBEDTLS_PRIVATE(state) < MBEDTLS_SSL_HANDSHAKE_OVER)
+		write_under(tls, ssl->MBEDTLS_PRIVATE(transform_application));
+	return code;
+}
+
 /* After every step of a server that asked for a certificate: OK, or the end with its alert. A bad
  * certificate is met here in the step that judged it, long before the peer is believed anything. */
 static enum status judge_client(struct tls *tls, struct error *err)
 {
 	uint32_t flags = mbedtls_ssl_get_verify_result(&tls->ssl);
+	bool is_over = mbedtls_ssl_is_handshake_over(&tls->ssl);
 
 	if (tls->context->peer_cert == TLS_PEER_CERT_NONE)
 		return STATUS_OK;
@@ -256,9 +320,9 @@ static enum status judge_client(struct tls *tls, struct error *err)
 		    tls_verify_alert(flags));
 		return tls_verify_error(tls->verify, flags, err);
 	}
+	/* All bits are set as long as nothing was judged. */
 	if (tls->context->peer_cert == TLS_PEER_CERT_REQUIRED && !tls->verify->was_run &&
-	    ((flags & MBEDTLS_X509_BADCERT_MISSING) != 0 ||
-		mbedtls_ssl_is_handshake_over(&tls->ssl))) {
+	    (is_over || (flags != UINT32_MAX && (flags & MBEDTLS_X509_BADCERT_MISSING) != 0))) {
 		(void)mbedtls_ssl_send_alert_message(&tls->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
 		    is_tls13(tls) ? MBEDTLS_SSL_ALERT_MSG_CERT_REQUIRED :
 				    MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
@@ -272,9 +336,7 @@ static enum status handshake_failure(struct tls *tls, int code, struct error *er
 {
 	uint32_t flags = mbedtls_ssl_get_verify_result(&tls->ssl);
 
-	if (tls->verify->was_run && flags != 0 && flags != UINT32_MAX &&
-	    (code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
-		code == MBEDTLS_ERR_SSL_BAD_CERTIFICATE))
+	if (tls->verify->was_run && flags != 0 && flags != UINT32_MAX)
 		return tls_verify_error(tls->verify, flags, err);
 	return failure(tls, code, err);
 }
@@ -285,12 +347,14 @@ enum status tls_handshake(struct tls *tls, struct error *err)
 		return STATUS_OK;
 	/* Not is_handshake_over: a TLS 1.3 server still writes its ticket after that. */
 	while (tls->ssl.MBEDTLS_PRIVATE(state) != MBEDTLS_SSL_HANDSHAKE_OVER) {
-		int code = mbedtls_ssl_handshake_step(&tls->ssl);
+		int code;
 		enum status status;
 
-		if (code == MBEDTLS_ERR_SSL_WANT_READ)
+		tls->starved = false;
+		code = step_with_keys(tls);
+		if (code == MBEDTLS_ERR_SSL_WANT_READ && tls->starved)
 			return STATUS_AGAIN;
-		if (code != 0)
+		if (code != 0 && code != MBEDTLS_ERR_SSL_WANT_READ)
 			return handshake_failure(tls, code, err);
 		status = tls->context->role == TLS_SERVER ? judge_client(tls, err) : STATUS_OK;
 		if (status != STATUS_OK)
@@ -312,10 +376,13 @@ enum status tls_read(struct tls *tls, void *to, size_t max, size_t *ret_len, str
 
 	if (tls->peer_closed)
 		return STATUS_EOF;
-	/* A ticket from a server is none of the data; clients of ours do not resume. */
-	do
+	/* Messages that are no data, such as a server's ticket (clients of ours do not resume), end
+	 * a read too: with "want read" although bytes behind them are there to be received. */
+	do {
+		tls->starved = false;
 		code = mbedtls_ssl_read(&tls->ssl, to, max);
-	while (code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET);
+	} while (code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET ||
+	    (code == MBEDTLS_ERR_SSL_WANT_READ && !tls->starved));
 	if (code > 0) {
 		*ret_len = (size_t)code;
 		return STATUS_OK;
@@ -326,6 +393,10 @@ enum status tls_read(struct tls *tls, void *to, size_t max, size_t *ret_len, str
 		tls->peer_closed = true;
 		return STATUS_EOF;
 	}
+	/* mbedTLS knows no KeyUpdate and leaves the peer that sends one without a word. */
+	if (code == MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE)
+		(void)mbedtls_ssl_send_alert_message(&tls->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+		    MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE);
 	return failure(tls, code == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : code, err);
 }
 

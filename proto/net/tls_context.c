@@ -1,7 +1,7 @@
 #include "net/tls_private.h"
 
-#include <mbedtls/asn1.h>
 #include <mbedtls/error.h>
+#include <mbedtls/oid.h>
 #include <mbedtls/psa_util.h>
 #include <mbedtls/sha256.h>
 #include <psa/crypto.h>
@@ -201,6 +201,12 @@ static enum status load_own(struct tls_context *context, const struct tls_option
 		MBEDTLS_PSA_RANDOM_STATE) != 0)
 		return error_set(err, STATUS_INVALID, "the key in %s does not belong to the first "
 		    "certificate in %s", key_name, cert_name);
+	/* mbedTLS would pass such a certificate over and refuse every client for want of one. */
+	if (options->role == TLS_SERVER &&
+	    mbedtls_x509_crt_check_extended_key_usage(&context->cert, MBEDTLS_OID_SERVER_AUTH,
+		MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)) != 0)
+		return error_set(err, STATUS_INVALID, "%s is not made for a server (its extended "
+		    "key usage lacks serverAuth)", cert_name);
 	context->has_cert = true;
 	return check_chain(&context->cert, cert_name, err);
 }

@@ -37,11 +37,12 @@ int file_platform_move(const char *from, const char *to, bool replace)
 			unlink(from);
 			return 0;
 		}
-		/* Some file systems have no second names (EPERM, ENOTSUP): there the look at
-		 * whether the name is free has to do. */
-		if ((errno != EPERM && errno != ENOTSUP && errno != ENOSYS) ||
-		    access(to, F_OK) == 0)
-			return uv_translate_sys_error(errno == 0 ? EEXIST : errno);
+		/* Some file systems have no second names; there a look at whether the name is free
+		 * has to do. */
+		if (errno != EPERM && errno != ENOTSUP && errno != ENOSYS)
+			return uv_translate_sys_error(errno);
+		if (access(to, F_OK) == 0)
+			return UV_EEXIST;
 	}
 	return rename(from, to) == 0 ? 0 : uv_translate_sys_error(errno);
 }

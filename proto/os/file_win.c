@@ -107,6 +107,19 @@ int file_platform_make_private_dir(const char *path)
 	return code;
 }
 
+/* Virus scanners and indexers open a new file for a moment, and whoever reads the old one holds
+ * it: both let go soon, as a rule. */
+static int move_patiently(const wchar_t *from, const wchar_t *to, DWORD how)
+{
+	for (int tries = 0;; tries++) {
+		DWORD code = MoveFileExW(from, to, how) ? 0 : GetLastError();
+
+		if ((code != ERROR_SHARING_VIOLATION && code != ERROR_ACCESS_DENIED) || tries == 10)
+			return code == 0 ? 0 : uv_translate_sys_error((int)code);
+		Sleep(20);
+	}
+}
+
 int file_platform_move(const char *from, const char *to, bool replace)
 {
 	wchar_t *wide_from = wide_of_utf8(from), *wide_to = wide_of_utf8(to);
@@ -114,7 +127,7 @@ int file_platform_move(const char *from, const char *to, bool replace)
 	int code = UV_EINVAL;
 
 	if (wide_from != NULL && wide_to != NULL)
-		code = MoveFileExW(wide_from, wide_to, how) ? 0 : last_error();
+		code = move_patiently(wide_from, wide_to, how);
 	free(wide_from);
 	free(wide_to);
 	return code;

@@ -1,5 +1,6 @@
 #include "os/program.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <uv.h>
@@ -124,6 +125,7 @@ static void watch(void *arg)
 
 void stop_watch(void (*fn)(void *arg), void *arg)
 {
+	assert(stop.mutex != NULL && stop.watch == WATCH_NONE);
 	stop.fn = fn;
 	stop.arg = arg;
 	stop.watch = WATCH_WAITS;

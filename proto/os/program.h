@@ -39,7 +39,8 @@ void stop_install(void);
 /* Calls `fn(arg)` once, in a thread of its own, when the first such signal arrives; `fn` may
  * block. On Windows a closing console waits for stop_done (about 4 s at most). */
 void stop_watch(void (*fn)(void *arg), void *arg);
-/* Tells a waiting console handler that the process has ended its work. */
+/* Tells a waiting console handler that the process has ended its work, at the end of main: `fn` is
+ * not called any more, and waited for if it runs (a second at most, unless it is the caller). */
 void stop_done(void);
 /* Has a signal arrived? Any thread. */
 bool stop_requested(void);
@@ -51,6 +52,10 @@ enum program_stream { PROGRAM_STDIN = 0, PROGRAM_STDOUT = 1, PROGRAM_STDERR = 2 
 
 /* Is it a terminal? (On Windows asks the console; NUL is none.) */
 bool program_is_terminal(enum program_stream stream);
+
+/* Raises the number of files and sockets that this process may have open as far as the system
+ * lets it; for servers. Windows has no such limit. */
+void program_raise_file_limit(void);
 
 /* Columns of the terminal, 80 where that is unknown. */
 unsigned program_columns(void);

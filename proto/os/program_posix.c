@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "os/log.h"
@@ -18,6 +19,8 @@ void program_start(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit on the size of files, reached by a log, is an error of writing too. */
+	signal(SIGXFSZ, SIG_IGN);
 	/* Whoever started us may have closed a standard stream; the next socket or database would
 	 * take its number, and log lines would go there. */
 	for (int fd = 0; fd <= 2; fd++)
@@ -28,6 +31,16 @@ void program_start(int *argc, char ***argv)
 bool program_is_terminal(enum program_stream stream)
 {
 	return isatty((int)stream) == 1;
+}
+
+void program_raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }
 
 unsigned program_columns(void)

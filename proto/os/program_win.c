@@ -62,6 +62,10 @@ bool program_is_terminal(enum program_stream stream)
 	return GetConsoleMode(handle_of(stream), &mode) != 0;
 }
 
+void program_raise_file_limit(void)
+{
+}
+
 unsigned program_columns(void)
 {
 	CONSOLE_SCREEN_BUFFER_INFO info;

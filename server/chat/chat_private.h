@@ -17,7 +17,6 @@
 #define CHAT_NONCE_MS INT64_C(86400000)
 #define CHAT_OFFLINE_MS 15000 /* without a session, before others hear of it */
 #define CHAT_PRESENCE_MS 5000 /* between two presence events of one user */
-#define CHAT_PAGE_DEFAULT 100 /* items of a list, where `limit` is not given */
 #define CHAT_PAGE_WORK 4000   /* tree steps of a list; then the page ends early */
 #define CHAT_ENTRIES_MAX (2 * PROTO_LIMIT_rooms + 16) /* of one unit: a guest leaves all rooms */
 #define CHAT_EPOCH_SIZE 17    /* 16 hex digits and NUL */

@@ -93,7 +93,8 @@ bool cmd_create(struct chat_call *call)
 	room->topic = topic;
 	room->title = title;
 	room->is_private = request_field(request, PROTO_FIELD_create_private)->flag;
-	room->guests = request_field(request, PROTO_FIELD_create_guests)->flag;
+	if (request_field(request, PROTO_FIELD_create_guests)->present)
+		room->guests = request_field(request, PROTO_FIELD_create_guests)->flag;
 	if (!become_member(call, room, CHAT_ROLE_OWNER))
 		return false;
 	if (chat_reply_begin(call, &w)) {
@@ -132,8 +133,9 @@ static struct chat_room *room_to_join(struct chat_call *call, struct slice name)
 	if (chat_room_find(call->chat, name) != NULL || !wanted)
 		return chat_room_visible(call, name);
 	if (!call->chat->options.auto_create) {
-		chat_refuse(call, PROTO_ERR_not_allowed,
-		    "on this server rooms are made with \"create\", not by joining");
+		chat_refuse(call, PROTO_ERR_no_such_room, "there is no room %.*s, and on this "
+		    "server rooms are made with \"create\", not by joining", (int)name.len,
+		    name.ptr);
 		return NULL;
 	}
 	return chat_room_new(call, name);
@@ -154,6 +156,9 @@ bool cmd_join(struct chat_call *call)
 	room = room_to_join(call, name);
 	if (room == NULL)
 		return false;
+	if (call->user->guest && !room->guests)
+		return chat_refuse(call, PROTO_ERR_not_allowed,
+		    "guests may not enter the room %s", room->name);
 	if (room->members.count >= PROTO_LIMIT_members)
 		return chat_refuse_limit(call, PROTO_ERR_too_many, PROTO_LIMIT_members,
 		    "the room has %d members already", PROTO_LIMIT_members);

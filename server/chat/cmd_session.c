@@ -90,8 +90,7 @@ static void put_person(struct json_writer *w, const struct chat_user *user, stru
 {
 	json_open_object(w, NULL);
 	json_put_str(w, "user", user->name);
-	json_put_str(w, "status",
-	    chat_status_name(user->session_count > 0 ? user->wanted : CHAT_OFFLINE));
+	json_put_str(w, "status", chat_status_name(user->wanted));
 	if (user->text[0] != '\0')
 		json_put_str(w, "text", user->text);
 	json_put_int(w, "idle", (int64_t)((now.mono_ms - user->active_mono_ms) / 1000));
@@ -111,7 +110,7 @@ bool cmd_who(struct chat_call *call)
 	while (chat_page_wants(&page) &&
 	       (user = next_person(call, page.after, &page.work)) != NULL) {
 		chat_page_seen(&page, user->node.key);
-		if (!slice_contains(user->node.key, like))
+		if (user->session_count == 0 || !slice_contains(user->node.key, like))
 			continue;
 		put_person(&page.w, user, call->now);
 		page.count++;

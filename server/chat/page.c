@@ -11,7 +11,7 @@ bool chat_page_begin(struct chat_page *page, struct chat_call *call, const char 
 	page->call = call;
 	page->count = 0;
 	page->work = 0;
-	page->limit = wanted->present ? wanted->number : CHAT_PAGE_DEFAULT;
+	page->limit = wanted->present ? wanted->number : PROTO_LIMIT_page;
 	chat_page_seen(page, chat_field_text(call, after));
 	if (!chat_reply_begin(call, &page->w))
 		return false;

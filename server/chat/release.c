@@ -152,7 +152,7 @@ void chat_cut_off_now(struct chat *chat, struct chat_session *session)
 }
 
 /* Adds an item about one session; NULL if the session had to be cut off instead. */
-static struct chat_item *tell(struct chat *chat, enum chat_item_kind kind,
+static struct chat_item *tell_one(struct chat *chat, enum chat_item_kind kind,
     struct chat_session *session, struct blob *line)
 {
 	struct chat_item *item = item_new(kind, session->worker, session->conn, line);
@@ -171,7 +171,7 @@ void chat_tell_session(struct chat *chat, struct chat_session *session, struct b
 	if (line == NULL)
 		cut_off(chat, session);
 	else
-		tell(chat, CHAT_ITEM_LINE, session, line);
+		tell_one(chat, CHAT_ITEM_LINE, session, line);
 }
 
 void chat_tell_user(struct chat *chat, struct chat_user *user, struct blob *line)
@@ -217,7 +217,7 @@ void chat_tell_room(struct chat *chat, struct chat_room *room, struct blob *line
 
 void chat_tell_attach(struct chat *chat, struct chat_session *session, struct chat_room *room)
 {
-	struct chat_item *item = tell(chat, CHAT_ITEM_ATTACH, session, NULL);
+	struct chat_item *item = tell_one(chat, CHAT_ITEM_ATTACH, session, NULL);
 
 	room->attached[session->worker]++;
 	if (item != NULL)
@@ -226,7 +226,7 @@ void chat_tell_attach(struct chat *chat, struct chat_session *session, struct ch
 
 void chat_tell_detach(struct chat *chat, struct chat_session *session, struct chat_room *room)
 {
-	struct chat_item *item = tell(chat, CHAT_ITEM_DETACH, session, NULL);
+	struct chat_item *item = tell_one(chat, CHAT_ITEM_DETACH, session, NULL);
 
 	room->attached[session->worker]--;
 	if (item != NULL)
@@ -235,7 +235,7 @@ void chat_tell_detach(struct chat *chat, struct chat_session *session, struct ch
 
 void chat_tell_login(struct chat *chat, struct chat_session *session)
 {
-	struct chat_item *item = tell(chat, CHAT_ITEM_LOGIN, session, NULL);
+	struct chat_item *item = tell_one(chat, CHAT_ITEM_LOGIN, session, NULL);
 
 	if (item != NULL)
 		item->user = session->user->id;

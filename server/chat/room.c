@@ -82,6 +82,7 @@ struct chat_room *chat_room_new(struct chat_call *call, struct slice name)
 	}
 	room->conv.id = chat->next_id++;
 	room->by_guest = call->user->guest;
+	room->guests = true; /* unless its maker says otherwise: PROTOCOL.md, 6.1 */
 	str_copy(room->name, sizeof room->name, name);
 	snprintf(room->epoch, sizeof room->epoch, "%016llx",
 	    (unsigned long long)rng_next(&chat->rng));

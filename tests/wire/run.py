@@ -14,6 +14,8 @@ their welcome is read.
     {"a>line": {"head": …, "fill": "x", "tail": …, "bytes": n}}   a line of n bytes with its LF
     {"a<": pattern}          the next line; presence, session and ping are passed over unless
                              they are asked for. Patterns: harness/confab_test/pattern.py
+    {"a<strict": pattern}    the very next line, none passed over
+    {"a<until": pattern}     a line that comes sooner or later
     {"a<all": [pattern…]}    the next lines, in any order
     {"a<none": true}         no line is there: a ping of our own is answered next
     {"a<end": "clean"}       the stream ends here, without another line ("truncated", "reset")
@@ -115,8 +117,8 @@ class Play:
             client.send_raw(value + "\n")
             try:
                 self.note(name, json.loads(value))
-            except ValueError:
-                pass
+            except (ValueError, RecursionError):
+                pass  # no JSON, on purpose
         else:
             self.note(name, value)
             client.send(value)
@@ -140,6 +142,13 @@ class Play:
             match(value, line, self.names)
         except Mismatch as why:
             raise Mismatch(f"{client.name}: {why}\n    expected {value}\n    got {line}") from None
+
+    def do_expect_strict(self, _, client, value):
+        client.expect_line(value, self.names)
+
+    def do_expect_until(self, _, client, value):
+        while not fits(value, client.next_line(), self.names):
+            pass
 
     def do_expect_all(self, _, client, value):
         wanted = list(value)
@@ -189,7 +198,8 @@ class Play:
 
 VERBS = {
     ">": "do_send", ">>": "do_send_raw", ">hex": "do_send_hex", ">line": "do_send_line",
-    "<": "do_expect", "<all": "do_expect_all", "<none": "do_expect_none", "<end": "do_expect_end",
+    "<": "do_expect", "<strict": "do_expect_strict", "<until": "do_expect_until",
+    "<all": "do_expect_all", "<none": "do_expect_none", "<end": "do_expect_end",
     "<end after": "do_expect_end_after", "login": "do_login", "join": "do_join",
     "close": "do_close",
 }

@@ -298,8 +298,10 @@ def e2e__print__a_configuration_that_reads_back():
 
 def e2e__log__as_json():
     with Server("--guests", "--log-format", "json") as server:
-        Client(server).cut()
-        server.wait_log("handshake|close_notify|ended")
+        client = Client(server)
+        client.welcome()
+        client.cut()
+        server.wait_log("close_notify")
     for line in server.log.splitlines():
         entry = json.loads(line)
         if set(entry) != {"time", "level", "area", "text"}:

@@ -18,8 +18,10 @@ struct ca {
 
 static void make_ca(struct ca *ca)
 {
-	struct issue_request request = {.kind = CERT_CA, .common_name = "Za\305\274\303\263\305\202\304\207, O=x",
-	    .begin_ms = NOW_MS, .end_ms = NOW_MS + 36500 * DATES_DAY_MS};
+	struct issue_request request = {.kind = CERT_CA,
+	    .common_name = "Za\305\274\303\263\305\202\304\207, O=x",
+	    .begin_ms = NOW_MS,
+	    .end_ms = NOW_MS + 36500 * DATES_DAY_MS};
 	struct error err = {0};
 	struct buf pem;
 
@@ -46,8 +48,8 @@ static void release_ca(struct ca *ca)
 static void add(struct ca *ca, const char *serial, int64_t revoked_ms)
 {
 	char nothing[] = "-";
-	struct index_record record = {.kind = CERT_OTHER, .revoked_ms = revoked_ms,
-	    .stem = nothing, .names = nothing};
+	struct index_record record = {
+	    .kind = CERT_OTHER, .revoked_ms = revoked_ms, .stem = nothing, .names = nothing};
 
 	CHECK(serial_get(slice_of(serial), record.serial));
 	CHECK_INT(index_add(&ca->index, &record, NULL), STATUS_OK);
@@ -55,16 +57,19 @@ static void add(struct ca *ca, const char *serial, int64_t revoked_ms)
 
 static void sign(struct ca *ca, int64_t number, int64_t next_ms, mbedtls_x509_crl *crl)
 {
-	struct crl_request request = {.ca = &ca->cert, .ca_key = &ca->key, .number = number,
-	    .this_ms = NOW_MS, .next_ms = next_ms};
+	struct crl_request request = {.ca = &ca->cert,
+	    .ca_key = &ca->key,
+	    .number = number,
+	    .this_ms = NOW_MS,
+	    .next_ms = next_ms};
 	struct error err = {0};
 	struct buf pem;
 
 	buf_init(&pem, CRL_PEM_MAX);
 	CHECK_INT(crl_put(&request, &ca->index, &pem, &err), STATUS_OK);
 	mbedtls_x509_crl_init(crl);
-	CHECK_INT(mbedtls_x509_crl_parse(crl, (const unsigned char *)buf_text(&pem), pem.len + 1),
-	    0);
+	CHECK_INT(
+	    mbedtls_x509_crl_parse(crl, (const unsigned char *)buf_text(&pem), pem.len + 1), 0);
 	buf_release(&pem);
 }
 
@@ -86,7 +91,7 @@ TEST(unit__crl__empty_has_no_list)
 	CHECK_INT(crl.this_update.year, 2026);
 	CHECK_INT(crl.next_update.day, 23);
 	CHECK(crl.issuer_raw.len == ca.cert.subject_raw.len &&
-	    memcmp(crl.issuer_raw.p, ca.cert.subject_raw.p, crl.issuer_raw.len) == 0);
+	      memcmp(crl.issuer_raw.p, ca.cert.subject_raw.p, crl.issuer_raw.len) == 0);
 	/* CRL number 1, and the CA's key identifier, as they stand in the bytes. */
 	CHECK(has_bytes(&crl.tbs, "\x55\x1d\x14\x04\x03\x02\x01\x01", 8));
 	CHECK(has_bytes(&crl.tbs, "\x55\x1d\x23\x04\x18\x30\x16\x80\x14", 9));
@@ -126,16 +131,22 @@ TEST(unit__crl__times_after_2049)
 	make_ca(&ca);
 	sign(&ca, 1, NOW_MS + 9000 * DATES_DAY_MS, &crl);
 	CHECK_INT(crl.next_update.year, 2051);
-	CHECK(has_bytes(&crl.tbs, "\x17\x0d" "261122100000Z", 15));
-	CHECK(has_bytes(&crl.tbs, "\x18\x0f" "2051", 6));
+	CHECK(has_bytes(&crl.tbs,
+	    "\x17\x0d"
+	    "261122100000Z",
+	    15));
+	CHECK(has_bytes(&crl.tbs,
+	    "\x18\x0f"
+	    "2051",
+	    6));
 	mbedtls_x509_crl_free(&crl);
 	release_ca(&ca);
 }
 
 TEST(unit__crl__refuses_the_revoked_only)
 {
-	struct issue_request request = {.kind = CERT_CLIENT, .count = 1, .begin_ms = NOW_MS,
-	    .end_ms = NOW_MS + DATES_DAY_MS};
+	struct issue_request request = {
+	    .kind = CERT_CLIENT, .count = 1, .begin_ms = NOW_MS, .end_ms = NOW_MS + DATES_DAY_MS};
 	struct name name;
 	struct ca ca;
 	mbedtls_x509_crl crl;
@@ -151,8 +162,8 @@ TEST(unit__crl__refuses_the_revoked_only)
 
 		buf_init(&pem, ISSUE_PEM_MAX);
 		issue_serial(request.serial);
-		CHECK_INT(issue_cert_put(&request, &ca.key, &ca.cert, &ca.key, &pem, &err),
-		    STATUS_OK);
+		CHECK_INT(
+		    issue_cert_put(&request, &ca.key, &ca.cert, &ca.key, &pem, &err), STATUS_OK);
 		mbedtls_x509_crt_init(&certs[i]);
 		CHECK_INT(issue_cert_get(buf_slice(&pem), &certs[i], &err), STATUS_OK);
 		issue_serial_text(request.serial, sizeof request.serial, serial);
@@ -183,8 +194,8 @@ TEST(unit__crl__two_thousand)
 	make_ca(&ca);
 	for (int i = 0; i < 2000; i++) {
 		char nothing[] = "-";
-		struct index_record record = {.kind = CERT_OTHER, .revoked_ms = NOW_MS,
-		    .stem = nothing, .names = nothing};
+		struct index_record record = {
+		    .kind = CERT_OTHER, .revoked_ms = NOW_MS, .stem = nothing, .names = nothing};
 
 		snprintf(record.serial, sizeof record.serial, "7%031x", (unsigned)i);
 		CHECK_INT(index_add(&ca.index, &record, NULL), STATUS_OK);

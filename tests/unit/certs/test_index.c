@@ -5,15 +5,13 @@
 
 #define HEAD "confab-certs 1 crl 3\n"
 #define ROW(serial, kind, state, revoked, stem, names)                                             \
-	serial " " kind " " state " 2026-11-22T10:00:00Z 2027-12-24T10:00:00Z " revoked            \
-	       " " stem " " names "\n"
+	serial " " kind " " state " 2026-11-22T10:00:00Z 2027-12-24T10:00:00Z " revoked " " stem   \
+	       " " names "\n"
 #define ALICE ROW("0a01", "client", "current", "-", "client-alice", "alice")
 
-static const char good[] = HEAD
-    ROW("7f00000000000000000000000000000001", "server", "former", "2026-11-23T10:00:00Z", "_.b.org",
-	"*.b.org,::1")
-    ALICE
-    ROW("0b", "other", "former", "2026-11-23T10:00:00Z", "-", "-");
+static const char good[] = HEAD ROW("7f00000000000000000000000000000001", "server", "former",
+    "2026-11-23T10:00:00Z", "_.b.org", "*.b.org,::1")
+    ALICE ROW("0b", "other", "former", "2026-11-23T10:00:00Z", "-", "-");
 
 static enum status parse(struct index *index, const char *text, struct error *err)
 {
@@ -71,8 +69,13 @@ TEST(unit__index__new_takes_the_place)
 	struct index index;
 	struct error err = {0};
 	char stem[] = "client-alice", names[] = "alice";
-	struct index_record record = {.serial = "0c", .kind = CERT_CLIENT, .is_current = true,
-	    .begin_ms = 1000, .end_ms = 2000, .stem = stem, .names = names};
+	struct index_record record = {.serial = "0c",
+	    .kind = CERT_CLIENT,
+	    .is_current = true,
+	    .begin_ms = 1000,
+	    .end_ms = 2000,
+	    .stem = stem,
+	    .names = names};
 
 	index_init(&index);
 	CHECK_INT(parse(&index, good, &err), STATUS_OK);
@@ -104,9 +107,9 @@ TEST(unit__index__hostile_refused)
 	    HEAD ROW("00", "client", "current", "-", "client-alice", "alice"),
 	    HEAD ROW("zz", "client", "current", "-", "client-alice", "alice"),
 	    HEAD ROW("0102030405060708090a0b0c0d0e0f101112131415", "client", "current", "-",
-		"client-alice", "alice"),
+	        "client-alice", "alice"),
 	    HEAD ROW("ff02030405060708090a0b0c0d0e0f1011121314", "client", "current", "-",
-		"client-alice", "alice"),
+	        "client-alice", "alice"),
 	    HEAD ROW("0a01", "CA", "current", "-", "ca", "ca"),
 	    HEAD ROW("0a01", "client", "new", "-", "client-alice", "alice"),
 	    HEAD ROW("0a01", "client", "current", "never", "client-alice", "alice"),
@@ -156,8 +159,8 @@ TEST(unit__index__nul_and_cut_anywhere)
 		    is_whole ? STATUS_OK : STATUS_INVALID);
 		memcpy(text, good, sizeof good);
 		text[i] = '\0';
-		CHECK_INT(index_parse(&index, slice_make(text, sizeof good - 1), NULL),
-		    STATUS_INVALID);
+		CHECK_INT(
+		    index_parse(&index, slice_make(text, sizeof good - 1), NULL), STATUS_INVALID);
 	}
 	CHECK_INT(index_parse(&index, slice_make(NULL, 0), NULL), STATUS_INVALID);
 	index_release(&index);

@@ -122,8 +122,8 @@ TEST(unit__user__rule)
 	CHECK_INT(name.kind, NAME_USER);
 	CHECK_INT(name_user(slice_of("0.a_b-c"), &name, NULL), STATUS_OK);
 	CHECK_INT(name_user(slice_of("abcdefghijklmnopqrstuvwxyz012345"), &name, NULL), STATUS_OK);
-	CHECK_INT(name_user(slice_of("abcdefghijklmnopqrstuvwxyz0123456"), &name, NULL),
-	    STATUS_USAGE);
+	CHECK_INT(
+	    name_user(slice_of("abcdefghijklmnopqrstuvwxyz0123456"), &name, NULL), STATUS_USAGE);
 	CHECK_INT(name_user(slice_of(""), &name, NULL), STATUS_USAGE);
 	CHECK_INT(name_user(slice_of("Alice"), &name, NULL), STATUS_USAGE);
 	CHECK_INT(name_user(slice_of(".a"), &name, NULL), STATUS_USAGE);
@@ -172,5 +172,5 @@ TEST(unit__stem__what_is_read)
 }
 
 UNIT_MAIN(CASE(unit__host__dns_names), CASE(unit__host__addresses),
-    CASE(unit__host__refused_with_advice), CASE(unit__user__rule),
-    CASE(unit__stem__no_collisions), CASE(unit__stem__what_is_read))
+    CASE(unit__host__refused_with_advice), CASE(unit__user__rule), CASE(unit__stem__no_collisions),
+    CASE(unit__stem__what_is_read))

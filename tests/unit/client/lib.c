@@ -121,7 +121,7 @@ TEST(unit__confab_new__refuses_what_cannot_work)
 	CHECK_INT(confab_new(&options, &c, error, sizeof error), CONFAB_USAGE);
 	CHECK(strstr(error, "No User") != NULL);
 	options.user = "alice";
-	options.server = "host:port:more";
+	options.server = "host:99999";
 	CHECK(confab_new(&options, &c, NULL, 0) == CONFAB_USAGE);
 	options.server = "localhost";
 	options.ca_file = "no/such/file.pem";

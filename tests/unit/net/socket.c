@@ -259,7 +259,7 @@ static void slow_release(void *arg)
 	mutex_unlock(slow->mutex);
 }
 
-static void check_slow(uint64_t timeout_ms, const volatile bool *cancel, enum status want)
+static void check_slow(uint64_t timeout_ms, const atomic_bool *cancel, enum status want)
 {
 	/* The other thread may still be on its way out of the lock when this returns. */
 	static struct slow slow;
@@ -284,7 +284,7 @@ TEST(unit__resolve__ends_at_its_time_while_the_name_service_is_silent)
 
 TEST(unit__resolve__ends_when_cancelled)
 {
-	static const volatile bool cancel = true;
+	static const atomic_bool cancel = true;
 
 	check_slow(1000000, &cancel, STATUS_INTERRUPTED);
 }
@@ -312,7 +312,7 @@ TEST(unit__connect__shares_its_time_among_addresses)
 
 TEST(unit__connect__ends_when_cancelled)
 {
-	static const volatile bool cancel = true;
+	static const atomic_bool cancel = true;
 	socket_handle client = SOCKET_NONE;
 	struct socket_address peer;
 	struct error err;
@@ -342,7 +342,7 @@ TEST(unit__accept__ends_when_told)
 {
 	CHECK_INT(socket_startup(NULL), STATUS_OK);
 	/* Before, while and after it blocks: which of them it is, the threads decide. */
-	for (int round = 0; round < 50; round++) {
+	for (int round = 0; round < 20; round++) {
 		struct accepting accepting = {SOCKET_NONE, STATUS_OK};
 		struct socket_address address;
 		struct thread *thread;

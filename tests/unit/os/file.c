@@ -3,21 +3,31 @@
 
 #include "os/file.h"
 #include "os/program.h"
-#include "os/random.h"
 
 static char folder[256];
 
-/* A folder of its own for each case, beside the program. */
-static void make_folder(void)
+static void remove_entry(void *arg, const char *name)
 {
-	snprintf(folder, sizeof folder, "unit file %016llx/Zażółć gęślą",
-	    (unsigned long long)random_u64());
-	CHECK_INT(file_make_dir(folder, FILE_PRIVATE, NULL), STATUS_OK);
+	struct buf path;
+
+	(void)arg;
+	buf_init(&path, 1000);
+	path_join(&path, folder, name);
+	file_remove(buf_text(&path), NULL);
+	buf_release(&path);
 }
 
-static void remove_file(const char *name)
+/* A folder of its own for each case, in the current one; without files of an earlier run. */
+static void make_folder(const char *name)
 {
-	CHECK_INT(file_remove(name, NULL), STATUS_OK);
+	snprintf(folder, sizeof folder, "unit file %s/Zażółć gęślą", name);
+	CHECK_INT(file_make_dir(folder, FILE_PRIVATE, NULL), STATUS_OK);
+	CHECK_INT(file_list_dir(folder, remove_entry, NULL, NULL), STATUS_OK);
+}
+
+static void remove_file(const char *path)
+{
+	CHECK_INT(file_remove(path, NULL), STATUS_OK);
 }
 
 /* The path of a file in the folder; lent until the next call but two. */
@@ -55,7 +65,7 @@ TEST(unit__file__keeps_names_outside_of_ascii)
 	const char *path;
 	int count = 0;
 
-	make_folder();
+	make_folder("keeps names outside of ascii");
 	path = in_folder("Łódź.txt");
 	CHECK_INT(file_write(path, slice_of("zażółć"), FILE_PUBLIC, false, NULL), STATUS_OK);
 	check_content(path, "zażółć");
@@ -74,7 +84,7 @@ TEST(unit__file__replaces_only_when_told)
 	struct error err;
 	int count = 0;
 
-	make_folder();
+	make_folder("replaces only when told");
 	path = in_folder("f");
 	CHECK_INT(file_write(path, slice_of("one"), FILE_PRIVATE, true, NULL), STATUS_OK);
 	CHECK_INT(file_write(path, slice_of("two"), FILE_PRIVATE, false, &err), STATUS_EXISTS);
@@ -93,7 +103,7 @@ TEST(unit__file__private_is_not_exposed)
 {
 	const char *path;
 
-	make_folder();
+	make_folder("private is not exposed");
 	path = in_folder("key");
 	CHECK_INT(file_write(path, slice_of("secret"), FILE_PRIVATE, false, NULL), STATUS_OK);
 	CHECK(!file_is_exposed(path));
@@ -113,7 +123,7 @@ TEST(unit__file__reads_no_more_than_allowed)
 	const char *path;
 
 	memset(big, 'x', sizeof big);
-	make_folder();
+	make_folder("reads no more than allowed");
 	path = in_folder("big");
 	CHECK_INT(
 	    file_write(path, slice_make(big, sizeof big), FILE_PUBLIC, false, NULL), STATUS_OK);
@@ -138,7 +148,7 @@ TEST(unit__file__says_what_is_not_there)
 	struct error err;
 	int count = 0;
 
-	make_folder();
+	make_folder("says what is not there");
 	buf_init(&to, 100);
 	CHECK_INT(file_read(in_folder("no"), &to, &err), STATUS_NOT_FOUND);
 	CHECK(strstr(err.text, "cannot read") != NULL && strstr(err.text, in_folder("no")) != NULL);
@@ -159,7 +169,7 @@ TEST(unit__file__makes_folders_once)
 	struct error err;
 	const char *path;
 
-	make_folder();
+	make_folder("makes folders once");
 	path = in_folder("a/b/c");
 	CHECK_INT(file_make_dir(path, FILE_PRIVATE, NULL), STATUS_OK);
 	CHECK_INT(file_make_dir(path, FILE_PUBLIC, NULL), STATUS_OK);

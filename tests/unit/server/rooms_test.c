@@ -105,11 +105,14 @@ TEST(bucket__take__refills_at_the_rate)
 
 	bucket_init(&bucket, 3, 1000);
 	for (int i = 0; i < 3; i++)
-		CHECK_INT(bucket_take(&bucket, 2, 3, 1000), 0);
-	CHECK(bucket_take(&bucket, 2, 3, 1000) >= 1);
-	CHECK_INT(bucket_take(&bucket, 2, 3, 1500), 0);
-	CHECK(bucket_take(&bucket, 2, 3, 1500) >= 1);
-	CHECK_INT(bucket_take(&bucket, 0, 3, 1500), 0);
+		CHECK_INT(bucket_take(&bucket, 1, 2, 3, 1000), 0);
+	CHECK(bucket_take(&bucket, 1, 2, 3, 1000) >= 1);
+	CHECK_INT(bucket_take(&bucket, 1, 2, 3, 1500), 0);
+	CHECK(bucket_take(&bucket, 1, 2, 3, 1500) >= 1);
+	CHECK_INT(bucket_take(&bucket, 1, 0, 3, 1500), 0);
+	CHECK_INT(bucket_take(&bucket, 2, 2, 3, 2500), 0);
+	CHECK_INT(bucket_take(&bucket, 9, 2, 3, 60000), 0); /* all of the burst is enough */
+	CHECK(bucket_take(&bucket, 1, 2, 3, 60000) >= 1);
 }
 
 static struct socket_address address_of(bool is_ipv6, unsigned char a, unsigned char last)

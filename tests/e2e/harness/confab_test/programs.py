@@ -280,5 +280,9 @@ class Server:
 
     def __exit__(self, kind, value, trace):
         if kind is None:
+            # A server waits up to two seconds for the end of clients that still seem to be there.
+            from .wire import Client
+            for client in Client.all:
+                client.abandon()
             self.stop()
         # After a failure the server stays for the report; the runner ends it.

@@ -8,6 +8,7 @@ import subprocess
 from .programs import Failure, programs
 
 ERROR_FIELDS = {"bad_field": {"field"}, "too_large": {"field", "limit"}, "too_many": {"limit"},
+                "line_too_long": {"limit"},
                 "rate_limited": {"retry_after"}}
 
 
@@ -45,7 +46,7 @@ def check_fields(fields, value, extra, what):
     for names, optional, parts in fields:
         known.update(names)
         there = [name for name in names if name in value]
-        if len(there) > 1 and names != ["room", "to"] or not there and not optional:
+        if len(there) > 1 or not there and not optional:
             raise Failure(f"{what}: {' or '.join(names)} should be there once: {value}")
         if parts and there:
             inner = value[there[0]]

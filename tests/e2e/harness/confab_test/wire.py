@@ -111,12 +111,23 @@ class Client:
                 raise Ended(self.ended) from None
         self._flush()
 
+    def send_hello(self, really=True):
+        """The first flight of the handshake, without waiting for an answer; its bytes."""
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        flight = self._to_net.read()
+        if really:
+            self.socket.sendall(flight)
+        return flight
+
     def _note_error(self, why):
         reason = why.reason or str(why)
         if "EOF" in reason.upper():
             self.ended = "truncated"
         elif "ALERT" in reason.upper():
-            self.ended = "alert " + reason.lower()
+            self.ended = "alert " + reason.lower().replace(" ", "_")
         else:
             self.ended = "error " + reason.lower()
         self.transcript.append("* " + self.ended)

@@ -1,8 +1,10 @@
-#include "cli/local_time.h"
+#include "cli/local.h"
 
 #include <time.h>
 
-void local_time_put(int64_t unix_ms, char to[LOCAL_TIME_SIZE])
+#include "os/program.h"
+
+void local_time(int64_t unix_ms, char to[LOCAL_TIME_SIZE])
 {
 	__time64_t seconds = unix_ms / 1000;
 	struct tm tm;
@@ -10,4 +12,9 @@ void local_time_put(int64_t unix_ms, char to[LOCAL_TIME_SIZE])
 	if (_localtime64_s(&tm, &seconds) != 0 ||
 	    strftime(to, LOCAL_TIME_SIZE, "%H:%M:%S", &tm) == 0)
 		snprintf(to, LOCAL_TIME_SIZE, "--:--:--");
+}
+
+char *local_login(void)
+{
+	return program_env("USERNAME");
 }
