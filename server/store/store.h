@@ -96,8 +96,9 @@ struct store_batch {
 struct store;
 
 /* Told in order of the tickets, from the store's own thread, never from within store_append:
- * STATUS_OK, or why nothing of that ticket was stored (NO_SPACE, IO, ACCESS). After a failure every
- * ticket given before the report was taken in (store_resume) fails, too. */
+ * STATUS_OK, or why nothing of that ticket was stored (NO_SPACE, IO, ACCESS, NOMEM; INVALID: its seq
+ * does not follow, a mistake of the core's). After a failure every ticket given before the report
+ * was taken in (store_resume) fails, too. */
 typedef void store_done_fn(void *arg, uint64_t ticket, enum status status);
 
 /* A reading request. Bytes are copied. */
@@ -131,8 +132,9 @@ typedef bool store_entry_fn(void *arg, const struct store_entry *entry);
 struct store_ops {
 	/* Takes a batch, all or nothing; copies what it needs. STATUS_OK: committed at once (only
 	 * possible while no earlier ticket is open). STATUS_AGAIN: `done` will be called with
-	 * this ticket. NO_SPACE or IO: refused, since the disk has failed and has not come back.
-	 * Called with the core's lock held: does not block on the disk. */
+	 * this ticket. Refused: what the last failure was told with (NO_SPACE, IO, …), as long as
+	 * the core has not resumed or the disk has not come back; FULL: too much waits to be
+	 * written; NOMEM. Called with the core's lock held: does not block on the disk. */
 	enum status (*append)(struct store *store, const struct store_batch *batch,
 	    uint64_t ticket);
 	/* The core has rolled back what failed; later tickets may succeed again. Any thread. */

@@ -250,7 +250,7 @@ static enum status open_file(struct store_sqlite *store, const char *dir, bool f
 		status = store_db_open(store->path, STORE_DB_WRITE, full, &store->keeper, err);
 	if (status != STATUS_OK)
 		return status;
-	sqlite3_busy_timeout(store->keeper.handle, 0);
+	sqlite3_busy_timeout(store->keeper.handle, 20);
 	sqlite3_wal_hook(store->writer.handle, count_pages, store);
 	sqlite3_wal_hook(store->index.handle, count_pages, store);
 	return STATUS_OK;

@@ -11,8 +11,8 @@
 	"SELECT " ENTRY_COLUMNS " FROM entry WHERE conversation = ?1 AND seq > ?2 AND seq < ?3"    \
 	" AND " KEPT("seq") " AND " OF_KINDS
 #define TARGETS                                                                                    \
-	"SELECT " ENTRY_COLUMNS " FROM entry WHERE conversation = ?1 AND target > 0"               \
-	" AND target > ?2 AND target < ?3 AND " KEPT("seq") " AND " OF_KINDS
+	"SELECT " ENTRY_COLUMNS " FROM entry WHERE conversation = ?1 AND target > ?2"              \
+	" AND target < ?3 AND " KEPT("+seq") " AND " OF_KINDS /* "+": by the index over targets */
 
 static const char *const texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -33,7 +33,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_ENTRY_ERASE] =
         "UPDATE entry SET text = '' WHERE id IN ("
         "SELECT id FROM entry WHERE conversation = ?1 AND seq = ?2 AND kind = 1"
-        " UNION ALL SELECT id FROM entry WHERE conversation = ?1 AND target > 0 AND target = ?2"
+        " UNION ALL SELECT id FROM entry WHERE conversation = ?1 AND target = ?2"
         " AND kind = 2)",
     [SQL_ENTRY_LAST_ID] = "SELECT max(id) FROM entry",
     [SQL_RECORD_PUT] = "INSERT OR REPLACE INTO record(tbl, key, value) VALUES(?1, ?2, ?3)",
@@ -49,9 +49,9 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_RANGE_OLDEST] = RANGE " ORDER BY seq LIMIT ?5",
     [SQL_RANGE_NEWEST] =
         "SELECT * FROM (" RANGE " ORDER BY seq DESC LIMIT ?5) ORDER BY seq",
-    [SQL_TARGETS_OLDEST] = TARGETS " ORDER BY seq LIMIT ?5",
+    [SQL_TARGETS_OLDEST] = TARGETS " ORDER BY +seq LIMIT ?5",
     [SQL_TARGETS_NEWEST] =
-        "SELECT * FROM (" TARGETS " ORDER BY seq DESC LIMIT ?5) ORDER BY seq",
+        "SELECT * FROM (" TARGETS " ORDER BY +seq DESC LIMIT ?5) ORDER BY seq",
     [SQL_ONE] = "SELECT " ENTRY_COLUMNS " FROM entry WHERE conversation = ?1 AND seq = ?2"
                 " AND " KEPT("seq"),
     [SQL_BY_ID] = "SELECT " ENTRY_COLUMNS " FROM entry WHERE id = ?1 AND"
@@ -59,7 +59,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_VERSION] =
         "SELECT id, author, text FROM entry WHERE conversation = ?1 AND seq = ?2 AND kind = 1"
         " AND id <= ?3"
-        " UNION ALL SELECT id, author, text FROM entry WHERE conversation = ?1 AND target > 0"
+        " UNION ALL SELECT id, author, text FROM entry WHERE conversation = ?1"
         " AND target = ?2 AND kind = 2 AND id <= ?3 ORDER BY 1 DESC LIMIT 1",
     [SQL_UNINDEXED] = "SELECT id, conversation, seq, kind, author, target, text FROM entry"
                       " WHERE id > ?1 ORDER BY id LIMIT ?2",

@@ -177,7 +177,8 @@ enum status store_index_catch_up(struct store_sqlite *store)
 	if (atomic_load(&store->indexed_id) >= goal)
 		return STATUS_OK;
 	mutex_lock(store->index_mutex);
-	while (status == STATUS_OK && atomic_load(&store->indexed_id) < goal) {
+	while (status == STATUS_OK && atomic_load(&store->indexed_id) < goal &&
+	       !store_keeper_stopping(store)) {
 		status = index_chunk(store, goal);
 		if (status == STATUS_INVALID && !anew) {
 			anew = true;

@@ -11,12 +11,14 @@
 #define GATHER_MS	100
 #define IDLE_MS		1000  /* without a commit, before the WAL is emptied */
 #define RETRY_MS	1000  /* after a failure */
+#define RESTART_REST_MS	500   /* between two tries to begin the WAL anew */
 #define MERGE_REST_MIN	60000 /* between two rewritings of the index, and 50 times as long as one */
 
 struct keeper {
 	struct store_sqlite *store;
 	bool failing;	       /* has the failure been logged? */
 	uint64_t merge_not_before; /* monotonic milliseconds */
+	uint64_t restart_not_before;
 };
 
 void store_keeper_poke(struct store_sqlite *store)
@@ -29,7 +31,7 @@ void store_keeper_poke(struct store_sqlite *store)
 	mutex_unlock(store->mutex);
 }
 
-static bool is_stopping(struct store_sqlite *store)
+bool store_keeper_stopping(struct store_sqlite *store)
 {
 	bool stopping;
 
@@ -46,7 +48,7 @@ static enum status trim_all(struct store_sqlite *store)
 	enum status status = STATUS_OK;
 	bool more = atomic_exchange(&store->trims_waiting, false);
 
-	while (more && status == STATUS_OK && !is_stopping(store))
+	while (more && status == STATUS_OK && !store_keeper_stopping(store))
 		status = store_index_trim(store, &more);
 	if (status != STATUS_OK || more)
 		atomic_store(&store->trims_waiting, true);
@@ -64,7 +66,7 @@ static enum status merge_all(struct keeper *keeper)
 	if (begin < keeper->merge_not_before || !atomic_exchange(&store->erased, false))
 		return STATUS_OK;
 	status = store_index_merge(store, true, &more);
-	while (more && status == STATUS_OK && !is_stopping(store))
+	while (more && status == STATUS_OK && !store_keeper_stopping(store))
 		status = store_index_merge(store, false, &more);
 	if (status != STATUS_OK || more)
 		atomic_store(&store->erased, true);
@@ -89,17 +91,20 @@ static enum status checkpoint(struct store_sqlite *store, int mode)
 }
 
 /* Most of it goes without anybody noticing. Only when the WAL has become large, because commits
- * come faster than it is brought home, the writer waits for the small rest of it: the next commit
- * then begins the WAL anew. */
-static enum status bring_wal_home(struct store_sqlite *store, bool idle)
+ * come faster than it is brought home, the writer waits for the small rest of it, and for readers
+ * in the midst of it, but not for long: the next commit then begins the WAL anew. */
+static enum status bring_wal_home(struct keeper *keeper, bool idle)
 {
+	struct store_sqlite *store = keeper->store;
 	int pages = atomic_load(&store->wal_pages);
 	enum status status = STATUS_OK;
 
 	if (pages >= STORE_WAL_CHECKPOINT || (idle && pages > 0))
 		status = checkpoint(store, SQLITE_CHECKPOINT_PASSIVE);
-	if (status != STATUS_OK || (!idle && pages < STORE_WAL_LARGE) || pages == 0)
+	if (status != STATUS_OK || pages == 0 || clock_mono_ms() < keeper->restart_not_before ||
+	    (!idle && pages < STORE_WAL_LARGE))
 		return status;
+	keeper->restart_not_before = clock_mono_ms() + RESTART_REST_MS;
 	store_turn_take(store, false);
 	status = checkpoint(store,
 	    idle ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART);
@@ -120,8 +125,8 @@ static enum status work(struct keeper *keeper, bool idle)
 		status = merge_all(keeper);
 	/* Brought home even if the rest fails, as that may make room. */
 	if (status == STATUS_OK)
-		return bring_wal_home(store, idle);
-	bring_wal_home(store, idle);
+		return bring_wal_home(keeper, idle);
+	bring_wal_home(keeper, idle);
 	return status;
 }
 

@@ -204,6 +204,7 @@ bool store_turn_wanted(struct store_sqlite *store);
 void store_writer_run(void *arg); /* store_sqlite_write.c */
 void store_keeper_run(void *arg); /* store_sqlite_keep.c */
 void store_keeper_poke(struct store_sqlite *store);
+bool store_keeper_stopping(struct store_sqlite *store);
 
 /* --- Reading (store_sqlite_read.c) ------------------------------------------------------------- */
 
@@ -221,7 +222,7 @@ struct store_entry store_entry_of_row(sqlite3_stmt *row);
 
 /* --- The search index (store_sqlite_index.c, store_sqlite_search.c) ---------------------------- */
 
-/* Brings the index up to what was committed before the call. */
+/* Brings the index up to what was committed before the call; ends early when the store closes. */
 enum status store_index_catch_up(struct store_sqlite *store);
 /* One small transaction of removing trimmed entries; *ret_more: there is more to do. */
 enum status store_index_trim(struct store_sqlite *store, bool *ret_more);

@@ -10,19 +10,21 @@
 /* A migration that has been in a release is never changed: another one follows it.
  *
  * Entries have an inner number, in the order of their commits over all conversations: writing is
- * sequential, the search index knows entries by it, and how far the index has come is one number.
- * The index keeps no texts ("contentless"): a word is taken out of it by giving it the text again,
- * which happens before that is erased. Its column "place" has one word for the conversation and
- * one for the author, so that these are looked up in the index, too. */
+ * sequential, the search index knows entries by it, and how far that has come is one number.
+ * An entry without a target has NULL there, so that the index over targets has no row of it.
+ *
+ * The search index keeps no texts ("contentless"): a word is taken out of it by giving it the text
+ * again, which happens before that is erased. Its column "place" has one word for the conversation
+ * and one for the author, so that these are looked up in the index, too. */
 static const struct store_migration migrations[] = {
     {1, "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
         "CREATE TABLE conversation(id INTEGER PRIMARY KEY, last INTEGER NOT NULL,"
         " time INTEGER NOT NULL, first INTEGER NOT NULL);"
         "CREATE TABLE entry(id INTEGER PRIMARY KEY, conversation INTEGER NOT NULL,"
         " seq INTEGER NOT NULL, time INTEGER NOT NULL, kind INTEGER NOT NULL,"
-        " author INTEGER NOT NULL, target INTEGER NOT NULL, text TEXT NOT NULL, extra BLOB);"
+        " author INTEGER NOT NULL, target INTEGER, text TEXT NOT NULL, extra BLOB);"
         "CREATE UNIQUE INDEX entry_place ON entry(conversation, seq);"
-        "CREATE INDEX entry_target ON entry(conversation, target) WHERE target > 0;"
+        "CREATE INDEX entry_target ON entry(conversation, target) WHERE target IS NOT NULL;"
         "CREATE TABLE record(tbl INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,"
         " PRIMARY KEY(tbl, key)) WITHOUT ROWID;"
         "CREATE TABLE trim(conversation INTEGER PRIMARY KEY, seq INTEGER NOT NULL);"

@@ -59,7 +59,8 @@ static enum status put_entry(struct store_sqlite *store, const struct store_entr
 	sqlite3_bind_int64(put, 4, entry->time_ms);
 	sqlite3_bind_int64(put, 5, entry->kind);
 	sqlite3_bind_int64(put, 6, (int64_t)entry->author);
-	sqlite3_bind_int64(put, 7, entry->target);
+	if (entry->target != 0)
+		sqlite3_bind_int64(put, 7, entry->target);
 	store_bind_slice(put, 8, entry->text, true);
 	if (entry->extra.len > 0)
 		store_bind_slice(put, 9, entry->extra, false);
