@@ -281,6 +281,16 @@ TEST(unit__delete__erases_the_texts)
 	world_release(&w);
 }
 
+static void append_only(struct world *w, uint64_t conversation, int64_t seq, enum store_kind kind,
+    int64_t target, const char *text)
+{
+	struct store_entry entry = {.conversation = conversation, .seq = seq, .kind = kind,
+	    .author = 7, .target = target, .text = slice_of(text)};
+
+	CHECK_INT(world_append(w, &(struct store_batch){.entries = &entry, .entry_count = 1}),
+	    STATUS_AGAIN);
+}
+
 TEST(unit__delete__erases_one_of_many)
 {
 	struct world w;
@@ -293,10 +303,12 @@ TEST(unit__delete__erases_one_of_many)
 		    "tempor incididunt ut labore et dolore magna aliqua. Ut enim ad minim veniam, "
 		    "quis nostrud exercitation ullamco laboris nisi ut aliquip ex ea commodo "
 		    "consequat. Duis aute irure dolor in reprehenderit in voluptate velit.");
-		world_message(&w, 1 + (uint64_t)i % 2, (i + 1) / 2, text);
+		append_only(&w, 1 + (uint64_t)i % 2, (i + 1) / 2, STORE_MESSAGE, 0, text);
 	}
+	CHECK_INT(world_wait(&w), STATUS_OK);
 	for (int i = 1; i <= 1000; i += 3)
-		world_entry(&w, 1, 1000 + (i + 2) / 3, STORE_DELETE, i, "");
+		append_only(&w, 1, 1000 + (i + 2) / 3, STORE_DELETE, i, "");
+	CHECK_INT(world_wait(&w), STATUS_OK);
 	world_close(&w);
 	for (int i = 1; i <= 1000; i += 27) {
 		snprintf(text, sizeof text, "secret%dTEXT", 2 * i);
