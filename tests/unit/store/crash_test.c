@@ -35,10 +35,11 @@ static void child(const char *dir)
 	if (store->ops->last(store, 1, &seq, &time_ms, &first, NULL) != STATUS_OK)
 		_exit(2);
 	for (;;) {
-		struct store_entry entry = {.conversation = 1, .seq = ++seq, .kind = STORE_MESSAGE,
+		struct store_entry entry = {.conversation = 1, .seq = seq + 1, .kind = STORE_MESSAGE,
 		    .text = {text, (size_t)seq % sizeof text}};
 		struct store_batch batch = {.entries = &entry, .entry_count = 1};
 
+		seq++;
 		/* A full queue is waited for. */
 		while (store->ops->append(store, &batch, (uint64_t)seq) != STATUS_AGAIN)
 			clock_sleep_ms(1);
