@@ -105,8 +105,8 @@ static void measure_flush(void)
 	file_remove(path, NULL);
 }
 
-static void measure_appends(enum store_durability durability, uint64_t open_tickets,
-    uint64_t conversation)
+static void measure_appends(
+    enum store_durability durability, uint64_t open_tickets, uint64_t conversation)
 {
 	static uint64_t ns[1000000];
 	struct store *store = open_store(durability);
@@ -219,8 +219,8 @@ int main(int argc, char **argv)
 	program_start(&argc, &argv);
 	if (argc > 1 && !str_to_int(slice_of(argv[1]), 100, 100000000, &entries))
 		return EXIT_USAGE;
-	snprintf(dir, sizeof dir, "%s/store-bench-%016" PRIx64, argc > 2 ? argv[2] : ".",
-	    random_u64());
+	snprintf(
+	    dir, sizeof dir, "%s/store-bench-%016" PRIx64, argc > 2 ? argv[2] : ".", random_u64());
 	mutex = mutex_new();
 	told = cond_new();
 	if (file_make_dir(dir, FILE_PRIVATE, NULL) != STATUS_OK)

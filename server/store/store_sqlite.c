@@ -5,7 +5,7 @@
 
 #include "os/log.h"
 
-/* --- Turns ------------------------------------------------------------------------------------- */
+/* --- Turns --- */
 
 void store_turn_take(struct store_sqlite *store, bool first)
 {
@@ -26,17 +26,7 @@ void store_turn_give(struct store_sqlite *store)
 	mutex_unlock(store->mutex);
 }
 
-bool store_turn_wanted(struct store_sqlite *store)
-{
-	bool wanted;
-
-	mutex_lock(store->mutex);
-	wanted = store->turn_first > 0;
-	mutex_unlock(store->mutex);
-	return wanted;
-}
-
-/* --- Appending --------------------------------------------------------------------------------- */
+/* --- Appending --- */
 
 static size_t job_size(const struct store_batch *batch)
 {
@@ -84,8 +74,7 @@ static struct store_job *job_new(const struct store_batch *batch, uint64_t ticke
 	*job = (struct store_job){.ticket = ticket, .bytes = size, .batch = *batch};
 	entries = take_array(&at, batch->entries, batch->entry_count * sizeof *entries);
 	records = take_array(&at, batch->records, batch->record_count * sizeof *records);
-	job->batch.trims =
-	    take_array(&at, batch->trims, batch->trim_count * sizeof *batch->trims);
+	job->batch.trims = take_array(&at, batch->trims, batch->trim_count * sizeof *batch->trims);
 	for (size_t i = 0; i < batch->entry_count; i++) {
 		take_bytes(&at, &entries[i].text);
 		take_bytes(&at, &entries[i].extra);
@@ -137,7 +126,7 @@ static void sqlite_resume(struct store *base)
 	mutex_unlock(store->mutex);
 }
 
-/* --- Opening and closing ----------------------------------------------------------------------- */
+/* --- Opening and closing --- */
 
 static void join(struct store_sqlite *store, struct thread *thread, bool *stopping)
 {
@@ -189,8 +178,8 @@ enum status store_dir_lock(const char *dir, struct file_lock **ret, struct error
 		    "directory",
 		    dir, reason.text);
 	if (status != STATUS_OK)
-		return error_set(err, status, "cannot use the data directory %s: %s", dir,
-		    reason.text);
+		return error_set(
+		    err, status, "cannot use the data directory %s: %s", dir, reason.text);
 	return STATUS_OK;
 }
 
@@ -229,12 +218,13 @@ static enum status read_state(struct store_sqlite *store)
 	return STATUS_OK;
 }
 
-static enum status open_file(struct store_sqlite *store, const char *dir, bool full,
-    struct error *err)
+static enum status open_file(
+    struct store_sqlite *store, const char *dir, bool full, struct error *err)
 {
 	enum status status = store_restore_finish(dir, err);
 
-	/* Made here, so that nobody else can read it: SQLite gives its other files the same rights. */
+	/* Made here, so that nobody else can read it: SQLite gives its other files the same rights.
+	 */
 	if (status == STATUS_OK && !file_exists(store->path))
 		status = file_write(store->path, slice_of(""), FILE_PRIVATE, false, err);
 	if (status == STATUS_OK)
@@ -286,8 +276,8 @@ static struct store_sqlite *new_closed(const char *dir)
 	return store;
 }
 
-enum status store_sqlite_open(const char *dir, enum store_durability durability,
-    struct store **ret, struct error *err)
+enum status store_sqlite_open(
+    const char *dir, enum store_durability durability, struct store **ret, struct error *err)
 {
 	enum status status = file_make_dir(dir, FILE_PRIVATE, err);
 	struct store_sqlite *store;

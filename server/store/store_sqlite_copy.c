@@ -22,7 +22,7 @@ static enum status no_memory(struct error *err, const char *dir)
 	return error_set(err, STATUS_NOMEM, "cannot use %s: out of memory", dir);
 }
 
-/* --- Copies ------------------------------------------------------------------------------------ */
+/* --- Copies --- */
 
 /* All pages in one step: it reads one snapshot, so that writers neither wait for it nor make it
  * begin anew. The copy is then made one file, which can be read where nothing can be written. */
@@ -51,8 +51,8 @@ enum status store_copy(struct store_db *from, const char *path, struct error *er
 	if (status == STATUS_OK) {
 		status = copy_pages(from, &to);
 		if (status != STATUS_OK)
-			error_set(err, status, "cannot write the copy %s: %s", path,
-			    status_text(status));
+			error_set(
+			    err, status, "cannot write the copy %s: %s", path, status_text(status));
 		store_db_close(&to);
 	}
 	if (status != STATUS_OK)
@@ -73,14 +73,14 @@ enum status store_sqlite_backup(struct store *base, const char *path, struct err
 	return status;
 }
 
-/* --- Looking at a whole file ------------------------------------------------------------------- */
+/* --- Looking at a whole file --- */
 
 static enum status check_pages(struct store_db *db, const char *path, struct error *err)
 {
 	sqlite3_stmt *statement = NULL;
 	enum status status = STATUS_OK;
-	int code = sqlite3_prepare_v2(db->handle, "PRAGMA integrity_check(1)", -1, &statement,
-	    NULL);
+	int code =
+	    sqlite3_prepare_v2(db->handle, "PRAGMA integrity_check(1)", -1, &statement, NULL);
 
 	if (code == SQLITE_OK)
 		code = sqlite3_step(statement);
@@ -94,8 +94,8 @@ static enum status check_pages(struct store_db *db, const char *path, struct err
 }
 
 /* `sql` lists conversations that are not as they should be. */
-static enum status check_none(struct store_db *db, const char *path, const char *sql,
-    const char *what, struct error *err)
+static enum status check_none(
+    struct store_db *db, const char *path, const char *sql, const char *what, struct error *err)
 {
 	int64_t conversation = -1;
 
@@ -107,8 +107,8 @@ static enum status check_none(struct store_db *db, const char *path, const char 
 	    conversation, what);
 }
 
-enum status store_check_content(struct store_db *db, const char *path,
-    struct store_check *ret_check, struct error *err)
+enum status store_check_content(
+    struct store_db *db, const char *path, struct store_check *ret_check, struct error *err)
 {
 	static const char gaps[] =
 	    "SELECT c.id FROM conversation c LEFT JOIN (SELECT e.conversation AS id, count(*) AS n,"
@@ -128,15 +128,16 @@ enum status store_check_content(struct store_db *db, const char *path,
 		status = check_none(db, path, strays, "has entries and no state", err);
 	if (status != STATUS_OK)
 		return status;
-	if (store_db_exec(db, "INSERT INTO search(search) VALUES('integrity-check')") != STATUS_OK ||
+	if (store_db_exec(db, "INSERT INTO search(search) VALUES('integrity-check')") !=
+	        STATUS_OK ||
 	    store_db_number(db, "SELECT count(*) FROM conversation", &conversations) != STATUS_OK ||
 	    store_db_number(db, "SELECT coalesce(sum(last - first + 1), 0) FROM conversation",
 	        &entries) != STATUS_OK ||
 	    store_db_number(db, "SELECT count(*) FROM record", &records) != STATUS_OK)
 		return store_db_fail(db, err, "check", path);
 	if (ret_check != NULL)
-		*ret_check = (struct store_check){(uint64_t)conversations, (uint64_t)entries,
-		    (uint64_t)records};
+		*ret_check = (struct store_check){
+		    (uint64_t)conversations, (uint64_t)entries, (uint64_t)records};
 	return STATUS_OK;
 }
 
@@ -166,14 +167,14 @@ enum status store_sqlite_verify(const char *dir, struct store_check *ret, struct
 	return status;
 }
 
-/* --- Restoring --------------------------------------------------------------------------------- */
+/* --- Restoring --- */
 
 /* What has to happen to the names of a directory, in this order, each step harmless when it is
  * done again: a restore that was cut off is finished by whoever opens the directory next. */
 struct restore {
 	char *db, *db_wal, *db_shm;
-	char *restoring;    /* the copy while it is made */
-	char *restored;	    /* whole, checked, and not in its place yet */
+	char *restoring; /* the copy while it is made */
+	char *restored;  /* whole, checked, and not in its place yet */
 	char *replaced, *replaced_wal;
 };
 

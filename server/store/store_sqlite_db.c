@@ -1,18 +1,16 @@
 #include "store/store_sqlite_private.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
-
 #define ENTRY_COLUMNS "id, conversation, seq, time, kind, author, target, text, extra"
-#define KEPT(seq)                                                                                  \
-	seq " >= (SELECT first FROM conversation WHERE id = ?1)" /* none if it is gone */
+/* Not trimmed; without a conversation, none is. */
+#define KEPT(seq) seq " >= (SELECT first FROM conversation WHERE id = ?1)"
 #define OF_KINDS "(?4 = 0 OR (?4 >> kind) & 1)"
 #define RANGE                                                                                      \
 	"SELECT " ENTRY_COLUMNS " FROM entry WHERE conversation = ?1 AND seq > ?2 AND seq < ?3"    \
 	" AND " KEPT("seq") " AND " OF_KINDS
+/* "+seq": no index over seq is wanted here, but the one over targets. */
 #define TARGETS                                                                                    \
 	"SELECT " ENTRY_COLUMNS " FROM entry WHERE conversation = ?1 AND target > ?2"              \
-	" AND target < ?3 AND " KEPT("+seq") " AND " OF_KINDS /* "+": by the index over targets */
+	" AND target < ?3 AND " KEPT("+seq") " AND " OF_KINDS
 
 static const char *const texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -30,12 +28,10 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_CONVERSATION_REMOVE] = "DELETE FROM conversation WHERE id = ?1",
     [SQL_ENTRY_PUT] = "INSERT INTO entry(" ENTRY_COLUMNS ")"
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [SQL_ENTRY_ERASE] =
-        "UPDATE entry SET text = '' WHERE id IN ("
-        "SELECT id FROM entry WHERE conversation = ?1 AND seq = ?2 AND kind = 1"
-        " UNION ALL SELECT id FROM entry WHERE conversation = ?1 AND target = ?2"
-        " AND kind = 2)",
-    [SQL_ENTRY_LAST_ID] = "SELECT max(id) FROM entry",
+    [SQL_ENTRY_ERASE] = "UPDATE entry SET text = '' WHERE id IN ("
+                        "SELECT id FROM entry WHERE conversation = ?1 AND seq = ?2 AND kind = 1"
+                        " UNION ALL SELECT id FROM entry WHERE conversation = ?1 AND target = ?2"
+                        " AND kind = 2)",
     [SQL_RECORD_PUT] = "INSERT OR REPLACE INTO record(tbl, key, value) VALUES(?1, ?2, ?3)",
     [SQL_RECORD_REMOVE] = "DELETE FROM record WHERE tbl = ?1 AND key = ?2",
     [SQL_RECORD_LIST] = "SELECT key, value FROM record WHERE tbl = ?1 ORDER BY key",
@@ -47,11 +43,9 @@ static const char *const texts[SQL_COUNT] = {
                          " WHERE conversation = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
     [SQL_ENTRY_REMOVE] = "DELETE FROM entry WHERE id = ?1",
     [SQL_RANGE_OLDEST] = RANGE " ORDER BY seq LIMIT ?5",
-    [SQL_RANGE_NEWEST] =
-        "SELECT * FROM (" RANGE " ORDER BY seq DESC LIMIT ?5) ORDER BY seq",
+    [SQL_RANGE_NEWEST] = "SELECT * FROM (" RANGE " ORDER BY seq DESC LIMIT ?5) ORDER BY seq",
     [SQL_TARGETS_OLDEST] = TARGETS " ORDER BY +seq LIMIT ?5",
-    [SQL_TARGETS_NEWEST] =
-        "SELECT * FROM (" TARGETS " ORDER BY +seq DESC LIMIT ?5) ORDER BY seq",
+    [SQL_TARGETS_NEWEST] = "SELECT * FROM (" TARGETS " ORDER BY +seq DESC LIMIT ?5) ORDER BY seq",
     [SQL_ONE] = "SELECT " ENTRY_COLUMNS " FROM entry WHERE conversation = ?1 AND seq = ?2"
                 " AND " KEPT("seq"),
     [SQL_BY_ID] = "SELECT " ENTRY_COLUMNS " FROM entry WHERE id = ?1 AND"
@@ -94,8 +88,8 @@ enum status store_db_status(int code)
 	}
 }
 
-enum status store_db_fail(struct store_db *db, struct error *err, const char *what,
-    const char *path)
+enum status store_db_fail(
+    struct store_db *db, struct error *err, const char *what, const char *path)
 {
 	enum status status = store_db_status(sqlite3_errcode(db->handle));
 
@@ -110,15 +104,16 @@ enum status store_db_fail(struct store_db *db, struct error *err, const char *wh
 	return error_set(err, status, "cannot %s %s: %s", what, path, sqlite3_errmsg(db->handle));
 }
 
-enum status store_db_open(const char *path, enum store_db_use use, bool full,
-    struct store_db *ret, struct error *err)
+enum status store_db_open(
+    const char *path, enum store_db_use use, bool full, struct store_db *ret, struct error *err)
 {
 	static const char settings[] =
 	    "PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;"
-	    "PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 0; PRAGMA cell_size_check = ON;";
+	    "PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 0;"
+	    "PRAGMA cell_size_check = ON;";
 	struct store_db db = {0};
-	int code = sqlite3_open_v2(path, &db.handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-	    NULL);
+	int code =
+	    sqlite3_open_v2(path, &db.handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	enum status status;
 
 	if (db.handle == NULL)
@@ -132,8 +127,8 @@ enum status store_db_open(const char *path, enum store_db_use use, bool full,
 	if (status == STATUS_OK)
 		status = store_db_exec(&db, settings);
 	if (status == STATUS_OK)
-		status = store_db_exec(&db,
-		    full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+		status = store_db_exec(
+		    &db, full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
 	if (status == STATUS_OK && use == STORE_DB_READ)
 		status = store_db_exec(&db, "PRAGMA query_only = ON");
 	if (status != STATUS_OK) {
@@ -158,8 +153,8 @@ sqlite3_stmt *store_db_statement(struct store_db *db, enum store_sql which)
 	sqlite3_stmt **statement = &db->statements[which];
 
 	if (*statement == NULL)
-		sqlite3_prepare_v3(db->handle, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
-		    statement, NULL);
+		sqlite3_prepare_v3(
+		    db->handle, texts[which], -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
 	if (*statement != NULL) {
 		sqlite3_reset(*statement);
 		sqlite3_clear_bindings(*statement);

@@ -14,8 +14,8 @@
 #include "os/log.h"
 
 #define CHUNK_ENTRIES 256 /* in one transaction */
-#define CHUNK_MS      5
-#define MERGE_PAGES   64
+#define CHUNK_MS 5
+#define MERGE_PAGES 64
 
 /* The words of the column "place". */
 struct place {
@@ -28,8 +28,8 @@ static struct slice place_of(int64_t conversation, int64_t author, struct place 
 	return slice_of(place->text);
 }
 
-static enum status index_change(struct store_db *db, enum store_sql which, int64_t id,
-    struct slice place, struct slice text)
+static enum status index_change(
+    struct store_db *db, enum store_sql which, int64_t id, struct slice place, struct slice text)
 {
 	sqlite3_stmt *change = store_db_statement(db, which);
 
@@ -41,8 +41,8 @@ static enum status index_change(struct store_db *db, enum store_sql which, int64
 
 /* Takes the newest text of a message among the entries up to `indexed` out; with `only` not 0 only
  * if that is the entry of this number. */
-static enum status forget(struct store_db *db, int64_t conversation, int64_t message,
-    int64_t indexed, int64_t only)
+static enum status forget(
+    struct store_db *db, int64_t conversation, int64_t message, int64_t indexed, int64_t only)
 {
 	sqlite3_stmt *version = store_db_statement(db, SQL_VERSION);
 	enum status status;
@@ -64,13 +64,13 @@ static enum status forget(struct store_db *db, int64_t conversation, int64_t mes
 	return status;
 }
 
-enum status store_index_forget(struct store_db *db, uint64_t conversation, int64_t message,
-    int64_t indexed)
+enum status store_index_forget(
+    struct store_db *db, uint64_t conversation, int64_t message, int64_t indexed)
 {
 	return forget(db, (int64_t)conversation, message, indexed, 0);
 }
 
-/* --- Filling ----------------------------------------------------------------------------------- */
+/* --- Filling --- */
 
 /* `row`: id, conversation, seq, kind, author, target, text. */
 static enum status index_row(struct store_db *db, sqlite3_stmt *row)
@@ -189,15 +189,15 @@ enum status store_index_catch_up(struct store_sqlite *store)
 	return status;
 }
 
-/* --- Trimming ---------------------------------------------------------------------------------- */
+/* --- Trimming --- */
 
 struct trimmed {
 	int64_t id, message; /* message 0: its text is not searched */
 };
 
 /* The entries to be removed next. They are noted before any goes, as the list would move. */
-static enum status list_trimmed(struct store_db *db, int64_t conversation, int64_t seq,
-    struct trimmed *to, size_t *ret_count)
+static enum status list_trimmed(
+    struct store_db *db, int64_t conversation, int64_t seq, struct trimmed *to, size_t *ret_count)
 {
 	sqlite3_stmt *row = store_db_statement(db, SQL_TRIM_ENTRIES);
 	enum status status;
@@ -257,8 +257,8 @@ static enum status trim_some(struct store_sqlite *store, bool *ret_more)
 	sqlite3_reset(next);
 	status = list_trimmed(db, conversation, seq, list, &count);
 	if (status == STATUS_OK)
-		status = remove_entries(
-		    db, conversation, atomic_load(&store->indexed_id), list, count);
+		status =
+		    remove_entries(db, conversation, atomic_load(&store->indexed_id), list, count);
 	if (status != STATUS_OK || count == CHUNK_ENTRIES)
 		return status;
 	next = store_db_statement(db, SQL_TRIM_REMOVE);
@@ -288,11 +288,11 @@ enum status store_index_trim(struct store_sqlite *store, bool *ret_more)
 	return status;
 }
 
-/* --- Rewriting --------------------------------------------------------------------------------- */
+/* --- Rewriting --- */
 
 /* FTS5 notes what was taken out and drops the words when it next merges the pages in question. A
- * negative number of pages makes all pages ready to be merged; it says that nothing is left to do by
- * changing less than two rows. */
+ * negative number of pages makes all pages ready to be merged; it says that nothing is left to do
+ * by changing less than two rows. */
 enum status store_index_merge(struct store_sqlite *store, bool begin, bool *ret_more)
 {
 	struct store_db *db = &store->index;

@@ -8,15 +8,16 @@
 #include "os/clock.h"
 #include "os/log.h"
 
-#define GATHER_MS	100
-#define IDLE_MS		1000  /* without a commit, before the WAL is emptied */
-#define RETRY_MS	1000  /* after a failure */
-#define RESTART_REST_MS	500   /* between two tries to begin the WAL anew */
-#define MERGE_REST_MIN	60000 /* between two rewritings of the index, and 50 times as long as one */
+#define GATHER_MS 100
+#define IDLE_MS 1000         /* without a commit, before the WAL is emptied */
+#define RETRY_MS 1000        /* after a failure */
+#define RESTART_REST_MS 500  /* between two tries to begin the WAL anew */
+#define MERGE_REST_MIN 60000 /* between two rewritings of the index, and 50 times as long as one   \
+	                      */
 
 struct keeper {
 	struct store_sqlite *store;
-	bool failing;	       /* has the failure been logged? */
+	bool failing;              /* has the failure been logged? */
 	uint64_t merge_not_before; /* monotonic milliseconds */
 	uint64_t restart_not_before;
 };
@@ -41,7 +42,7 @@ bool store_keeper_stopping(struct store_sqlite *store)
 	return stopping;
 }
 
-/* --- The index --------------------------------------------------------------------------------- */
+/* --- The index --- */
 
 static enum status trim_all(struct store_sqlite *store)
 {
@@ -55,7 +56,8 @@ static enum status trim_all(struct store_sqlite *store)
 	return status;
 }
 
-/* Rewriting reads and writes the whole index, so it rests in between the longer the more there is. */
+/* Rewriting reads and writes the whole index, so it rests in between the longer the more there is.
+ */
 static enum status merge_all(struct keeper *keeper)
 {
 	struct store_sqlite *store = keeper->store;
@@ -71,11 +73,12 @@ static enum status merge_all(struct keeper *keeper)
 	if (status != STATUS_OK || more)
 		atomic_store(&store->erased, true);
 	rest = (clock_mono_ms() - begin) * 50;
-	keeper->merge_not_before = clock_mono_ms() + (rest > MERGE_REST_MIN ? rest : MERGE_REST_MIN);
+	keeper->merge_not_before =
+	    clock_mono_ms() + (rest > MERGE_REST_MIN ? rest : MERGE_REST_MIN);
 	return status;
 }
 
-/* --- The WAL ----------------------------------------------------------------------------------- */
+/* --- The WAL --- */
 
 static enum status checkpoint(struct store_sqlite *store, int mode)
 {
@@ -106,13 +109,12 @@ static enum status bring_wal_home(struct keeper *keeper, bool idle)
 		return status;
 	keeper->restart_not_before = clock_mono_ms() + RESTART_REST_MS;
 	store_turn_take(store, false);
-	status = checkpoint(store,
-	    idle ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART);
+	status = checkpoint(store, idle ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART);
 	store_turn_give(store);
 	return status;
 }
 
-/* --- The thread -------------------------------------------------------------------------------- */
+/* --- The thread --- */
 
 static enum status work(struct keeper *keeper, bool idle)
 {

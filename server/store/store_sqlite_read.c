@@ -1,10 +1,8 @@
 #include "store/store_sqlite_private.h"
 
-#include <inttypes.h>
-
 #define LIMIT_MAX 1000
 
-/* --- The pool of handles ----------------------------------------------------------------------- */
+/* --- The pool of handles --- */
 
 /* The place of a free handle, the ones that are open already first; -1 if all are in use. */
 static int find_reader(const struct store_sqlite *store)
@@ -30,8 +28,7 @@ static void give_place(struct store_sqlite *store, size_t at)
 	mutex_unlock(store->mutex);
 }
 
-enum status store_reader_take(struct store_sqlite *store, struct store_db **ret,
-    struct error *err)
+enum status store_reader_take(struct store_sqlite *store, struct store_db **ret, struct error *err)
 {
 	enum status status = STATUS_OK;
 	int at;
@@ -56,7 +53,7 @@ void store_reader_give(struct store_sqlite *store, struct store_db *db)
 	give_place(store, (size_t)(db - store->readers));
 }
 
-/* --- Entries ----------------------------------------------------------------------------------- */
+/* --- Entries --- */
 
 struct store_entry store_entry_of_row(sqlite3_stmt *row)
 {
@@ -86,8 +83,8 @@ static enum store_sql statement_for(const struct store_read *read)
 	return SQL_ONE;
 }
 
-static enum status read_entries(struct store_db *db, const struct store_read *read,
-    store_entry_fn *fn, void *arg)
+static enum status read_entries(
+    struct store_db *db, const struct store_read *read, store_entry_fn *fn, void *arg)
 {
 	enum store_sql which = statement_for(read);
 	sqlite3_stmt *row = store_db_statement(db, which);
@@ -121,8 +118,8 @@ static enum status read_fail(struct store_sqlite *store, struct store_db *db, st
 	return status == STATUS_INVALID ? STATUS_IO : status;
 }
 
-enum status store_sqlite_read(struct store *base, const struct store_read *read,
-    store_entry_fn *fn, void *arg, struct error *err)
+enum status store_sqlite_read(struct store *base, const struct store_read *read, store_entry_fn *fn,
+    void *arg, struct error *err)
 {
 	struct store_sqlite *store = (struct store_sqlite *)base;
 	struct store_db *db;
@@ -141,7 +138,7 @@ enum status store_sqlite_read(struct store *base, const struct store_read *read,
 	return status;
 }
 
-/* --- Records and conversations ----------------------------------------------------------------- */
+/* --- Records and conversations --- */
 
 enum status store_sqlite_load(struct store *base, enum store_table table,
     bool (*fn)(void *arg, struct slice key, struct slice value), void *arg, struct error *err)

@@ -1,7 +1,6 @@
 #include "store/store_sqlite_private.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "os/clock.h"
 #include "os/log.h"
@@ -82,8 +81,8 @@ static enum status migrate_one(struct store_db *db, const struct store_migration
 }
 
 /* path.before-N; one that is there comes from a migration that did not end, of the same file. */
-static enum status copy_before(struct store_db *db, const char *path, int version,
-    struct error *err)
+static enum status copy_before(
+    struct store_db *db, const char *path, int version, struct error *err)
 {
 	struct buf name;
 	enum status status;
@@ -94,8 +93,8 @@ static enum status copy_before(struct store_db *db, const char *path, int versio
 	if (status == STATUS_OK)
 		status = store_copy(db, buf_text(&name), err);
 	if (status == STATUS_OK)
-		log_info("store", "a copy was made before the schema is changed: %s",
-		    buf_text(&name));
+		log_info(
+		    "store", "a copy was made before the schema is changed: %s", buf_text(&name));
 	buf_release(&name);
 	return status;
 }
@@ -105,8 +104,7 @@ enum status store_schema_update(struct store_db *db, const char *path,
 {
 	int64_t version;
 	bool empty;
-	enum status status =
-	    read_version(db, path, list[count - 1].version, &version, &empty, err);
+	enum status status = read_version(db, path, list[count - 1].version, &version, &empty, err);
 
 	if (status != STATUS_OK)
 		return status;

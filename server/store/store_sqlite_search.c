@@ -8,12 +8,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define LIMIT_MAX	  1000
-#define WORDS_MAX	  64
-#define EXPRESSION_MAX	  65536
-#define PLACES_MAX	  64 /* conversations looked up in the index; more are filtered here */
+#define LIMIT_MAX 1000
+#define WORDS_MAX 64
+#define EXPRESSION_MAX 65536
+#define PLACES_MAX 64 /* conversations looked up in the index; more are filtered here */
 
-/* --- The query --------------------------------------------------------------------------------- */
+/* --- The query --- */
 
 static int count_token(void *arg, int flags, const char *token, int len, int start, int end)
 {
@@ -55,8 +55,8 @@ static bool has_word(const struct tokenizer *tokenizer, struct slice text)
 {
 	bool has = false;
 
-	tokenizer->calls.xTokenize(tokenizer->instance, &has, FTS5_TOKENIZE_QUERY, text.ptr,
-	    (int)text.len, count_token);
+	tokenizer->calls.xTokenize(
+	    tokenizer->instance, &has, FTS5_TOKENIZE_QUERY, text.ptr, (int)text.len, count_token);
 	return has;
 }
 
@@ -104,8 +104,8 @@ static void put_string(struct buf *to, struct slice part)
 	buf_put_char(to, '"');
 }
 
-static enum status put_words(struct buf *to, const struct tokenizer *tokenizer,
-    struct slice query, struct error *err)
+static enum status put_words(
+    struct buf *to, const struct tokenizer *tokenizer, struct slice query, struct error *err)
 {
 	unsigned count = 0;
 	struct slice part;
@@ -134,16 +134,16 @@ static void put_places(struct buf *to, const struct store_read *read)
 	if (read->conversation_count <= PLACES_MAX) {
 		buf_put_str(to, " AND place : (");
 		for (size_t i = 0; i < read->conversation_count; i++)
-			buf_put_fmt(to, "%s\"c%" PRIu64 "\"", i > 0 ? " OR " : "",
-			    read->conversations[i]);
+			buf_put_fmt(
+			    to, "%s\"c%" PRIu64 "\"", i > 0 ? " OR " : "", read->conversations[i]);
 		buf_put_str(to, ")");
 	}
 	if (read->author != 0)
 		buf_put_fmt(to, " AND place : \"a%" PRIu64 "\"", read->author);
 }
 
-static enum status make_expression(struct store_db *db, const struct store_read *read,
-    struct buf *to, struct error *err)
+static enum status make_expression(
+    struct store_db *db, const struct store_read *read, struct buf *to, struct error *err)
 {
 	struct tokenizer tokenizer;
 	enum status status;
@@ -158,7 +158,7 @@ static enum status make_expression(struct store_db *db, const struct store_read 
 	return to->failed ? error_set(err, STATUS_INVALID, "the search is too long") : STATUS_OK;
 }
 
-/* --- What was found ---------------------------------------------------------------------------- */
+/* --- What was found --- */
 
 static int compare_numbers(const void *a, const void *b)
 {
@@ -170,8 +170,8 @@ static int compare_numbers(const void *a, const void *b)
 struct filter {
 	const struct store_read *read;
 	uint64_t *sorted; /* conversations, if the index does not look for them */
-	int64_t skip;	  /* results to pass over */
-	unsigned left;	  /* results to give */
+	int64_t skip;     /* results to pass over */
+	unsigned left;    /* results to give */
 };
 
 static bool is_wanted(const struct filter *filter, const struct store_entry *entry)

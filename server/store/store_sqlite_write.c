@@ -11,7 +11,7 @@
 #include "os/clock.h"
 #include "os/log.h"
 
-/* --- What a batch writes ----------------------------------------------------------------------- */
+/* --- What a batch writes --- */
 
 /* The conversation that a run of entries belongs to, written once at the run's end. */
 struct run {
@@ -90,8 +90,8 @@ static enum status erase(struct store_sqlite *store, const struct store_entry *e
 	return status == STATUS_OK ? store_meta_put_number(db, "erased", 1) : status;
 }
 
-static enum status write_entries(struct store_sqlite *store, const struct store_batch *batch,
-    bool *ret_gap)
+static enum status write_entries(
+    struct store_sqlite *store, const struct store_batch *batch, bool *ret_gap)
 {
 	struct store_db *db = &store->writer;
 	struct run run = {0};
@@ -157,8 +157,8 @@ static enum status write_trim(struct store_db *db, const struct store_trim *trim
 	return store_db_run(db, statement);
 }
 
-static enum status write_batch(struct store_sqlite *store, const struct store_batch *batch,
-    bool *ret_gap)
+static enum status write_batch(
+    struct store_sqlite *store, const struct store_batch *batch, bool *ret_gap)
 {
 	enum status status = write_entries(store, batch, ret_gap);
 
@@ -169,7 +169,7 @@ static enum status write_batch(struct store_sqlite *store, const struct store_ba
 	return status;
 }
 
-/* --- Transactions ------------------------------------------------------------------------------ */
+/* --- Transactions --- */
 
 /* A file that was deleted or moved away takes writes as before, and nobody would ever see them. */
 static bool has_moved(struct store_db *db)
@@ -183,8 +183,8 @@ static bool has_moved(struct store_db *db)
 
 /* Writes the jobs before `end` (all: the list's head) in one transaction. *ret_gap: the job that
  * cannot follow what is there; nothing was written then. */
-static enum status write_jobs(struct store_sqlite *store, struct list *jobs, struct list *end,
-    struct list **ret_gap)
+static enum status write_jobs(
+    struct store_sqlite *store, struct list *jobs, struct list *end, struct list **ret_gap)
 {
 	int64_t first_id = store->next_id;
 	enum status status;
@@ -287,7 +287,7 @@ static void process(struct store_sqlite *store, struct list *jobs)
 	report(store, jobs);
 }
 
-/* --- The disk has failed: is it back? ---------------------------------------------------------- */
+/* --- The disk has failed: is it back? --- */
 
 /* More than one page, since the last few bytes of a full disk help nobody. */
 static bool probe(struct store_sqlite *store)
@@ -334,7 +334,7 @@ static void try_disk(struct store_sqlite *store)
 	}
 }
 
-/* --- The thread -------------------------------------------------------------------------------- */
+/* --- The thread --- */
 
 enum task { TASK_WRITE, TASK_PROBE, TASK_STOP };
 

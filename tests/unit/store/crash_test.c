@@ -35,7 +35,9 @@ static void child(const char *dir)
 	if (store->ops->last(store, 1, &seq, &time_ms, &first, NULL) != STATUS_OK)
 		_exit(2);
 	for (;;) {
-		struct store_entry entry = {.conversation = 1, .seq = seq + 1, .kind = STORE_MESSAGE,
+		struct store_entry entry = {.conversation = 1,
+		    .seq = seq + 1,
+		    .kind = STORE_MESSAGE,
 		    .text = {text, (size_t)seq % sizeof text}};
 		struct store_batch batch = {.entries = &entry, .entry_count = 1};
 

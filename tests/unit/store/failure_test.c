@@ -191,7 +191,7 @@ TEST(unit__open__tells_what_is_wrong)
 	for (size_t i = 0; i < sizeof noise; i++)
 		noise[i] = (char)(i * 31 + 7);
 	CHECK_INT(file_write(world_path(&w, "confab.db"), slice_make(noise, sizeof noise),
-		      FILE_PRIVATE, true, NULL),
+	              FILE_PRIVATE, true, NULL),
 	    STATUS_OK);
 	CHECK_INT(store_sqlite_open(w.dir, STORE_NORMAL, &store, &err), STATUS_INVALID);
 	CHECK(strstr(err.text, "damaged") != NULL && strstr(err.text, "restore") != NULL);

@@ -137,8 +137,9 @@ TEST(unit__verify__counts_and_finds_gaps)
 	change(&w, "confab.db", "UPDATE entry SET seq = 7 WHERE conversation = 1 AND seq = 5");
 	CHECK_INT(store_sqlite_verify(w.dir, &check, &err), STATUS_INVALID);
 	CHECK(strstr(err.text, "conversation 1 lacks entries") != NULL);
-	change(&w, "confab.db", "UPDATE entry SET seq = 5 WHERE conversation = 1 AND seq = 7;"
-	                        "DELETE FROM conversation WHERE id = 2; DELETE FROM trim");
+	change(&w, "confab.db",
+	    "UPDATE entry SET seq = 5 WHERE conversation = 1 AND seq = 7;"
+	    "DELETE FROM conversation WHERE id = 2; DELETE FROM trim");
 	CHECK_INT(store_sqlite_verify(w.dir, &check, &err), STATUS_INVALID);
 	CHECK(strstr(err.text, "conversation 2") != NULL);
 	world_release(&w);
@@ -159,8 +160,8 @@ TEST(unit__verify__finds_damage)
 	CHECK_INT(file_read(world_path(&w, "confab.db"), &content, NULL), STATUS_OK);
 	for (size_t at = 8192 + 5; at < content.len; at += 4096)
 		content.ptr[at] ^= 0x55;
-	CHECK_INT(file_write(world_path(&w, "confab.db"), buf_slice(&content), FILE_PRIVATE, true,
-		      NULL),
+	CHECK_INT(
+	    file_write(world_path(&w, "confab.db"), buf_slice(&content), FILE_PRIVATE, true, NULL),
 	    STATUS_OK);
 	buf_release(&content);
 	CHECK_INT(store_sqlite_verify(w.dir, &check, &err), STATUS_INVALID);
@@ -204,10 +205,13 @@ static void fill(struct world *w, int64_t count)
 
 	memset(text, 'x', sizeof text);
 	for (int64_t i = 1; i <= count; i++) {
-		struct store_entry entry = {.conversation = 1, .seq = i, .kind = STORE_MESSAGE,
+		struct store_entry entry = {.conversation = 1,
+		    .seq = i,
+		    .kind = STORE_MESSAGE,
 		    .text = {text, sizeof text}};
 
-		CHECK_INT(world_append(w, &(struct store_batch){.entries = &entry, .entry_count = 1}),
+		CHECK_INT(
+		    world_append(w, &(struct store_batch){.entries = &entry, .entry_count = 1}),
 		    STATUS_AGAIN);
 	}
 	CHECK_INT(world_wait(w), STATUS_OK);
@@ -301,7 +305,7 @@ TEST(unit__restore__refuses_what_is_no_backup)
 	change(&w, "gap.db", "UPDATE entry SET seq = 2");
 	change(&w, "other.db", "CREATE TABLE x(y)");
 	CHECK_INT(file_write(world_path(&w, "noise.db"), slice_of("this is no database at all"),
-		      FILE_PRIVATE, false, NULL),
+	              FILE_PRIVATE, false, NULL),
 	    STATUS_OK);
 	CHECK_INT(store_sqlite_restore(w.dir, world_path(&w, "none.db"), &err), STATUS_NOT_FOUND);
 	CHECK_INT(store_sqlite_restore(w.dir, world_path(&w, "gap.db"), &err), STATUS_INVALID);
@@ -322,8 +326,8 @@ TEST(unit__restore__is_finished_by_the_next_start)
 
 	world_init(&w);
 	world_message(&w, 1, 1, "one");
-	CHECK_INT(store_sqlite_backup(w.store, world_path(&w, "confab.db.restored"), &err),
-	    STATUS_OK);
+	CHECK_INT(
+	    store_sqlite_backup(w.store, world_path(&w, "confab.db.restored"), &err), STATUS_OK);
 	world_message(&w, 1, 2, "two");
 	world_close(&w);
 	/* Cut off before the old file was put away, and after. */
@@ -332,7 +336,7 @@ TEST(unit__restore__is_finished_by_the_next_start)
 	CHECK(file_exists(world_path(&w, "confab.db.replaced")));
 	world_close(&w);
 	CHECK_INT(file_rename(world_path(&w, "confab.db"), world_path(&w, "confab.db.restored"),
-		      false, &err),
+	              false, &err),
 	    STATUS_OK);
 	world_open(&w, STORE_NORMAL);
 	CHECK_STR(world_range(&w, 1, 0, INT64_MAX, 10, false), "1 one|");
@@ -349,10 +353,10 @@ TEST(unit__restore__survives_a_damaged_store)
 	CHECK_INT(store_sqlite_backup(w.store, world_path(&w, "copy.db"), &err), STATUS_OK);
 	world_close(&w);
 	CHECK_INT(file_write(world_path(&w, "confab.db"), slice_of("this is no database at all"),
-		      FILE_PRIVATE, true, NULL),
+	              FILE_PRIVATE, true, NULL),
 	    STATUS_OK);
 	CHECK_INT(file_write(world_path(&w, "confab.db-wal"), slice_of("nor is this its log"),
-		      FILE_PRIVATE, true, NULL),
+	              FILE_PRIVATE, true, NULL),
 	    STATUS_OK);
 	CHECK_INT(store_sqlite_restore(w.dir, world_path(&w, "copy.db"), &err), STATUS_OK);
 	world_open(&w, STORE_NORMAL);
@@ -381,10 +385,54 @@ TEST(unit__wal__stays_small_and_goes_when_idle)
 	world_release(&w);
 }
 
-UNIT_MAIN(CASE(unit__migrate__keeps_a_copy_of_an_older_file),
-    CASE(unit__migrate__goes_step_by_step), CASE(unit__open__refuses_other_files),
-    CASE(unit__verify__counts_and_finds_gaps), CASE(unit__verify__finds_damage),
-    CASE(unit__backup__goes_on_beside_the_writer), CASE(unit__backup__leaves_nothing_when_it_fails),
+/* How SQLite means to run a statement, as text. */
+static const char *plan_of(struct store_db *db, enum store_sql which, struct buf *to)
+{
+	sqlite3_stmt *statement = store_db_statement(db, which), *plan;
+
+	CHECK(statement != NULL);
+	buf_clear(to);
+	buf_put_fmt(to, "EXPLAIN QUERY PLAN %s", sqlite3_sql(statement));
+	CHECK_INT(sqlite3_prepare_v2(db->handle, buf_text(to), -1, &plan, NULL), SQLITE_OK);
+	buf_clear(to);
+	while (sqlite3_step(plan) == SQLITE_ROW)
+		buf_put_fmt(to, "%s;", (const char *)sqlite3_column_text(plan, 3));
+	sqlite3_finalize(plan);
+	return buf_text(to);
+}
+
+TEST(unit__statements__never_read_a_whole_table)
+{
+	struct world w;
+	struct store_db db;
+	struct buf plan;
+
+	world_init(&w);
+	world_close(&w);
+	buf_init(&plan, 10000);
+	CHECK_INT(store_db_open(world_path(&w, "confab.db"), STORE_DB_WRITE, false, &db, NULL),
+	    STATUS_OK);
+	for (int i = 0; i < SQL_COUNT; i++) {
+		const char *text = plan_of(&db, (enum store_sql)i, &plan);
+
+		CHECK(strstr(text, "SCAN entry") == NULL && strstr(text, "SCAN record") == NULL);
+		CHECK(strstr(text, "SCAN conversation") == NULL);
+	}
+	CHECK(strstr(plan_of(&db, SQL_RANGE_NEWEST, &plan), "seq>? AND seq<?") != NULL);
+	CHECK(strstr(plan_of(&db, SQL_TARGETS_OLDEST, &plan), "target>? AND target<?") != NULL);
+	CHECK(strstr(plan_of(&db, SQL_TARGETS_NEWEST, &plan), "target>? AND target<?") != NULL);
+	CHECK(strstr(plan_of(&db, SQL_VERSION, &plan), "target=?") != NULL);
+	CHECK(strstr(plan_of(&db, SQL_ENTRY_ERASE, &plan), "target=?") != NULL);
+	buf_release(&plan);
+	store_db_close(&db);
+	world_release(&w);
+}
+
+UNIT_MAIN(CASE(unit__statements__never_read_a_whole_table),
+    CASE(unit__migrate__keeps_a_copy_of_an_older_file), CASE(unit__migrate__goes_step_by_step),
+    CASE(unit__open__refuses_other_files), CASE(unit__verify__counts_and_finds_gaps),
+    CASE(unit__verify__finds_damage), CASE(unit__backup__goes_on_beside_the_writer),
+    CASE(unit__backup__leaves_nothing_when_it_fails),
     CASE(unit__restore__brings_the_backup_and_a_new_epoch),
     CASE(unit__restore__refuses_what_is_no_backup),
     CASE(unit__restore__is_finished_by_the_next_start),

@@ -106,9 +106,8 @@ static void write_batch(struct model *m)
 		m->present[key] = pick(m, 4) != 0;
 		snprintf(m->values[key], sizeof m->values[key], "%u", pick(m, 1000));
 		snprintf(keys[batch.record_count], sizeof keys[0], "key%02u", key);
-		records[batch.record_count] = (struct store_record){
-		    STORE_MEMBERS, slice_of(keys[batch.record_count]), slice_of(m->values[key]),
-		    !m->present[key]};
+		records[batch.record_count] = (struct store_record){STORE_MEMBERS,
+		    slice_of(keys[batch.record_count]), slice_of(m->values[key]), !m->present[key]};
 	}
 	if (pick(m, 40) == 0) {
 		unsigned conversation = 1 + pick(m, CONVERSATIONS);
@@ -122,7 +121,7 @@ static void write_batch(struct model *m)
 	CHECK_INT(world_append(&m->w, &batch), STATUS_AGAIN);
 }
 
-/* --- Questions --------------------------------------------------------------------------------- */
+/* --- Questions --- */
 
 static char want[ENTRIES_MAX * 100];
 static size_t want_len;
@@ -133,8 +132,8 @@ static void want_entry(const struct model_entry *entry, int64_t seq)
 	size_t room = sizeof want - want_len;
 
 	if (entry->target > 0)
-		want_len += (size_t)snprintf(to, room, "%" PRId64 ">%" PRId64 " %s|", seq,
-		    entry->target, entry->text);
+		want_len += (size_t)snprintf(
+		    to, room, "%" PRId64 ">%" PRId64 " %s|", seq, entry->target, entry->text);
 	else
 		want_len += (size_t)snprintf(to, room, "%" PRId64 " %s|", seq, entry->text);
 }
@@ -233,8 +232,8 @@ static void check_state(struct model *m)
 			    want + len, sizeof want - len, "key%02u=%s|", key, m->values[key]);
 	CHECK_STR(world_records(&m->w, STORE_MEMBERS), want);
 	for (unsigned i = 1; i <= CONVERSATIONS; i++) {
-		CHECK_INT(m->w.store->ops->last(m->w.store, i, &seq, &time_ms, &first, NULL),
-		    STATUS_OK);
+		CHECK_INT(
+		    m->w.store->ops->last(m->w.store, i, &seq, &time_ms, &first, NULL), STATUS_OK);
 		CHECK_INT(seq, m->talk[i].last);
 		CHECK_INT(first, m->talk[i].first);
 	}

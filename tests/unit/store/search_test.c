@@ -41,10 +41,11 @@ TEST(unit__search__takes_words_and_phrases)
 TEST(unit__search__has_no_syntax)
 {
 	static const char *const hostile[] = {"a OR b", "NOT a", "a NOT b", "NEAR(a b)", "a*", "^a",
-	    "text : a", "place : c1", "{place text} : a", "(a", "a)", "a + b", "'; DROP TABLE entry;",
-	    "\"a\" OR \"b\"", "-a", "a:b", "\"\" a", "\"a\"\"b\"", "\\\" a", "a\x01\x02 b", "\xFF\xFE a",
-	    "rank MATCH a", "search", "AND", "c1", "a7"};
-	static const char *const empty[] = {"", " ", "\"", "\"\"", "!!!", "* ( ) :", "\"!\" ...", "\t\n"};
+	    "text : a", "place : c1", "{place text} : a", "(a", "a)", "a + b",
+	    "'; DROP TABLE entry;", "\"a\" OR \"b\"", "-a", "a:b", "\"\" a", "\"a\"\"b\"", "\\\" a",
+	    "a\x01\x02 b", "\xFF\xFE a", "rank MATCH a", "search", "AND", "c1", "a7"};
+	static const char *const empty[] = {
+	    "", " ", "\"", "\"\"", "!!!", "* ( ) :", "\"!\" ...", "\t\n"};
 	struct world w;
 	char many[1000];
 
@@ -167,8 +168,8 @@ TEST(unit__search__catches_up)
 			    .kind = STORE_MESSAGE,
 			    .author = 1,
 			    .text = j == 19 ? slice_of(text) : slice_of("filler text")};
-		CHECK_INT(world_append(&w,
-			      &(struct store_batch){.entries = entries, .entry_count = 20}),
+		CHECK_INT(
+		    world_append(&w, &(struct store_batch){.entries = entries, .entry_count = 20}),
 		    STATUS_AGAIN);
 		if (i % 100 == 0) {
 			CHECK_INT(world_wait(&w), STATUS_OK);

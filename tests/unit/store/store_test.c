@@ -72,11 +72,11 @@ TEST(unit__read__takes_first_and_newest)
 	CHECK_STR(world_range(&w, 1, 0, 2, 100, true), "1 m1|");
 	CHECK_STR(world_range(&w, 1, 0, INT64_MAX, 0, false), "");
 	CHECK_STR(world_range(&w, 1, -5, 1, 100, false), "");
-	CHECK_STR(world_read(&w, &(struct store_read){.kind = STORE_READ_ONE, .conversation = 1,
-				     .after = 4}),
+	CHECK_STR(world_read(&w,
+	              &(struct store_read){.kind = STORE_READ_ONE, .conversation = 1, .after = 4}),
 	    "4 m4|");
-	CHECK_STR(world_read(&w, &(struct store_read){.kind = STORE_READ_ONE, .conversation = 1,
-				     .after = 10}),
+	CHECK_STR(world_read(&w,
+	              &(struct store_read){.kind = STORE_READ_ONE, .conversation = 1, .after = 10}),
 	    "");
 	world_release(&w);
 }
@@ -105,12 +105,13 @@ TEST(unit__read__finds_what_happened_to_a_page)
 	world_release(&w);
 }
 
-static void check_last(struct world *w, uint64_t conversation, int64_t seq, int64_t time_ms,
-    int64_t first)
+static void check_last(
+    struct world *w, uint64_t conversation, int64_t seq, int64_t time_ms, int64_t first)
 {
 	int64_t got_seq = -1, got_time = -1, got_first = -1;
 
-	CHECK_INT(w->store->ops->last(w->store, conversation, &got_seq, &got_time, &got_first, NULL),
+	CHECK_INT(
+	    w->store->ops->last(w->store, conversation, &got_seq, &got_time, &got_first, NULL),
 	    STATUS_OK);
 	CHECK_INT(got_seq, seq);
 	CHECK_INT(got_time, time_ms);
@@ -172,8 +173,8 @@ TEST(unit__append__tells_tickets_in_order)
 			    .author = 1,
 			    .text = {text, (size_t)(i % 500)},
 			};
-		CHECK_INT(world_append(&w,
-			      &(struct store_batch){.entries = entries, .entry_count = 3}),
+		CHECK_INT(
+		    world_append(&w, &(struct store_batch){.entries = entries, .entry_count = 3}),
 		    STATUS_AGAIN);
 	}
 	CHECK_INT(world_wait(&w), STATUS_OK);
@@ -284,8 +285,12 @@ TEST(unit__delete__erases_the_texts)
 static void append_only(struct world *w, uint64_t conversation, int64_t seq, enum store_kind kind,
     int64_t target, const char *text)
 {
-	struct store_entry entry = {.conversation = conversation, .seq = seq, .kind = kind,
-	    .author = 7, .target = target, .text = slice_of(text)};
+	struct store_entry entry = {.conversation = conversation,
+	    .seq = seq,
+	    .kind = kind,
+	    .author = 7,
+	    .target = target,
+	    .text = slice_of(text)};
 
 	CHECK_INT(world_append(w, &(struct store_batch){.entries = &entry, .entry_count = 1}),
 	    STATUS_AGAIN);
@@ -330,8 +335,8 @@ TEST(unit__trim__hides_at_once_and_keeps_counting)
 	world_trim(&w, 1, 4);
 	CHECK_STR(world_range(&w, 1, 0, 7, 10, false), "5 text|6 text|");
 	CHECK_STR(world_range(&w, 1, 0, 6, 10, true), "5 text|");
-	CHECK_STR(world_read(&w, &(struct store_read){.kind = STORE_READ_ONE, .conversation = 1,
-				     .after = 4}),
+	CHECK_STR(world_read(&w,
+	              &(struct store_read){.kind = STORE_READ_ONE, .conversation = 1, .after = 4}),
 	    "");
 	check_last(&w, 1, 9, 9000, 5);
 	world_trim(&w, 1, 2);

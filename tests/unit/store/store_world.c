@@ -131,8 +131,8 @@ void world_trim(struct world *world, uint64_t conversation, int64_t seq)
 
 void world_record(struct world *world, enum store_table table, const char *key, const char *value)
 {
-	struct store_record record = {table, slice_of(key), slice_of(value != NULL ? value : ""),
-	    value == NULL};
+	struct store_record record = {
+	    table, slice_of(key), slice_of(value != NULL ? value : ""), value == NULL};
 
 	put(world, &(struct store_batch){.records = &record, .record_count = 1});
 }
@@ -151,8 +151,8 @@ static bool take_entry(void *arg, const struct store_entry *entry)
 	return true;
 }
 
-static enum status read_into_answer(struct world *world, const struct store_read *read,
-    struct error *err)
+static enum status read_into_answer(
+    struct world *world, const struct store_read *read, struct error *err)
 {
 	buf_release(&answer);
 	buf_init(&answer, 10 << 20);
@@ -174,13 +174,13 @@ const char *world_range(struct world *world, uint64_t conversation, int64_t afte
     unsigned limit, bool newest)
 {
 	return world_read(world, &(struct store_read){
-				     .kind = STORE_READ_RANGE,
-				     .conversation = conversation,
-				     .after = after,
-				     .before = before,
-				     .limit = limit,
-				     .newest = newest,
-				 });
+	                             .kind = STORE_READ_RANGE,
+	                             .conversation = conversation,
+	                             .after = after,
+	                             .before = before,
+	                             .limit = limit,
+	                             .newest = newest,
+	                         });
 }
 
 static bool take_record(void *arg, struct slice key, struct slice value)

@@ -18,7 +18,7 @@ struct world {
 	struct {
 		uint64_t ticket;
 		enum status status;
-	} *told;
+	} * told;
 	uint64_t next_ticket;
 	bool resume_at_once; /* when told of a failure, as a core does that has nothing to undo */
 };
