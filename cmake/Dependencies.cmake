@@ -2,6 +2,7 @@
 #   confab::mbedtls  mbedTLS 3.6, always from source with cmake/mbedtls/mbedtls_user_config.h
 #   confab::cjson    cJSON, the system's where it is new enough, else from source
 #   confab::uv       libuv, likewise
+#   confab::sqlite   SQLite 3.40 or newer, likewise
 # The sources are brought by scripts/deps.sh.
 
 set(CONFAB_DEPS_DIR "$ENV{CONFAB_DEPS_DIR}" CACHE PATH "Where scripts/deps.sh has put the sources")
@@ -14,7 +15,8 @@ if(NOT CONFAB_DEPS_DIR)
 endif()
 
 function(confab_need_source name)
-    if(NOT EXISTS "${CONFAB_DEPS_DIR}/${name}/CMakeLists.txt")
+    if(NOT EXISTS "${CONFAB_DEPS_DIR}/${name}/CMakeLists.txt" AND
+       NOT EXISTS "${CONFAB_DEPS_DIR}/${name}/${name}.c")
         message(FATAL_ERROR
             "No source of ${name} in ${CONFAB_DEPS_DIR}: run scripts/deps.sh "
             "(for a Windows build: scripts/deps.sh --windows) and configure again.")
@@ -136,6 +138,7 @@ find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND AND NOT CMAKE_CROSSCOMPILING)
     pkg_check_modules(CJSON QUIET IMPORTED_TARGET libcjson>=1.7.15)
     pkg_check_modules(UV QUIET IMPORTED_TARGET libuv>=1.44)
+    pkg_check_modules(SQLITE QUIET IMPORTED_TARGET sqlite3>=3.40)
 endif()
 add_library(confab_cjson INTERFACE)
 if(TARGET PkgConfig::CJSON)
@@ -168,4 +171,22 @@ else()
     target_link_libraries(confab_uv INTERFACE uv_a)
 endif()
 add_library(confab::uv ALIAS confab_uv)
+
+# --- SQLite ----------------------------------------------------------------------------------
+add_library(confab_sqlite INTERFACE)
+if(TARGET PkgConfig::SQLITE)
+    target_link_libraries(confab_sqlite INTERFACE PkgConfig::SQLITE)
+else()
+    confab_need_source(sqlite3)
+    add_library(sqlite3_static STATIC "${CONFAB_DEPS_DIR}/sqlite3/sqlite3.c")
+    # Each handle is used by one thread at a time (2); no extensions from files.
+    target_compile_definitions(sqlite3_static PRIVATE
+        SQLITE_THREADSAFE=2 SQLITE_DQS=0 SQLITE_ENABLE_FTS5 SQLITE_OMIT_LOAD_EXTENSION
+        SQLITE_OMIT_DEPRECATED SQLITE_OMIT_SHARED_CACHE SQLITE_DEFAULT_MEMSTATUS=0)
+    target_include_directories(sqlite3_static SYSTEM PUBLIC
+        "$<BUILD_INTERFACE:${CONFAB_DEPS_DIR}/sqlite3>")
+    confab_quiet(sqlite3_static)
+    target_link_libraries(confab_sqlite INTERFACE sqlite3_static)
+endif()
+add_library(confab::sqlite ALIAS confab_sqlite)
 find_package(Threads REQUIRED)

@@ -47,8 +47,8 @@ forbid "cJSON is for proto/wire/json.c only" \
     "$inc(cjson/)?cJSON(_Utils)?\.h" '' '^proto/wire/json\.c$'
 forbid "libuv is for proto/os, proto/net/loop* and proto/net/conn.c only" \
     "$inc(uv\.h|uv/)" '' '^proto/(os/|net/loop[^/]*$|net/conn\.c$)'
-forbid "SQLite is for server/store only" \
-    "${inc}sqlite3" '' '^server/store/'
+forbid "SQLite is for server/store/store_sqlite* and the store's tests only" \
+    "${inc}sqlite3" '' '^(server/store/store_sqlite|tests/unit/store/)'
 
 # Systems: what differs lives in pairs of files.
 windows='(windows|winsock2?|ws2tcpip|ws2def|mswsock|mstcpip|windef|winbase|wincrypt|wincon'

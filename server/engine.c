@@ -68,9 +68,10 @@ void engine_free(struct engine *engine)
 {
 	if (engine == NULL)
 		return;
-	chat_free(engine->chat);
+	/* Closing a store may still report tickets. */
 	if (engine->store != NULL)
 		engine->store->ops->close(engine->store);
+	chat_free(engine->chat);
 	mutex_free(engine->mutex);
 	free(engine);
 }

@@ -68,7 +68,7 @@ struct chat_options {
 	uint64_t seed, id_seed;
 	int64_t line_max;   /* as told in the greeting */
 	int64_t first_line_max;
-	struct store *store; /* the caller's, who closes it after chat_free */
+	struct store *store; /* the caller's, who closes it before chat_free */
 	/* Takes an item over for its worker, in release order; called from within the
 	 * functions below, must not call them. */
 	void (*post)(void *arg, struct chat_item *item);
