@@ -12,9 +12,11 @@
 #include "wire/message.h"
 
 #define TICK_MS 250	/* of the core's clock; one worker does it */
+#define TICK_SOON_MS 2	/* when more was due than one tick does */
 #define CONGESTED_MS 10 /* until a connection that waits for a full mailbox is tried again */
 #define FLOOD_REFUSALS 1000
 #define LINE_TOKEN 4096 /* bytes of a line that cost one more token */
+#define LIST_TOKENS 4 /* what a request for a list costs on top */
 #define LOG_RATE 50 /* lines a second about connections that ended badly, */
 #define LOG_BURST 200 /* so that nobody can fill a disk with them */
 
@@ -104,6 +106,10 @@ static void send_line(struct client *client, struct blob *line)
 	if (client->conn == NULL || client->finishing)
 		return;
 	conn_send(client->conn, line);
+	/* What came in this very turn had no chance to leave; only what the socket does not take
+	 * says that the peer is slow. */
+	if (conn_backlog(client->conn) > PROTO_LIMIT_backlog)
+		conn_send_now(client->conn);
 	if (conn_backlog(client->conn) > PROTO_LIMIT_backlog) {
 		if (may_log(client->worker))
 			log_warn("conn", "%s does not keep up: more than %d bytes waited for it",
@@ -171,28 +177,92 @@ static bool is_congested(struct worker *worker)
 }
 
 /* Long lines cost more than short ones, also those that turn out to be no request. */
-static unsigned wait_for_tokens(struct client *client, struct slice line)
+static unsigned price_of_line(struct slice line)
+{
+	return 1 + (unsigned)(line.len / LINE_TOKEN);
+}
+
+/* On top: a list keeps the core busy many times as long as another request does. */
+static unsigned price_of_request(enum proto_cmd cmd)
+{
+	return cmd == PROTO_CMD_rooms || cmd == PROTO_CMD_members || cmd == PROTO_CMD_who
+		   ? LIST_TOKENS
+		   : 0;
+}
+
+/* 0, or the seconds to wait. */
+static unsigned take_tokens(struct client *client, unsigned count)
 {
 	const struct worker_options *options = client->worker->options;
 
-	return bucket_take(&client->bucket, 1 + (unsigned)(line.len / LINE_TOKEN), options->rate,
-	    options->burst, loop_now_ms(client->worker->loop));
+	return bucket_take(&client->bucket, count, options->rate, options->burst,
+	    loop_now_ms(client->worker->loop));
 }
 
-/* Only a short line is looked at for the id to answer to. */
-static void refuse_for_rate(struct client *client, struct slice line, unsigned wait_s)
+static void refuse_for_rate(struct client *client, const struct request_id *id, unsigned price)
 {
-	struct request request = {.id = {.kind = REQUEST_ID_NONE}};
 	struct request_error error;
+	unsigned wait_s = take_tokens(client, price); /* which fails: they are too few */
 
-	if (line.len < LINE_TOKEN && request_parse(line, &request, &error) == STATUS_OK)
-		request_release(&request);
 	request_error_set(&error, PROTO_ERR_rate_limited,
 	    "more than %u requests a second; wait %u s", client->worker->options->rate, wait_s);
 	error.retry_after = wait_s;
-	send_error(client, &request.id, &error);
+	send_error(client, id, &error);
 	if (++client->refusals >= FLOOD_REFUSALS)
 		end_after_answers(client, PROTO_REASON_flood);
+}
+
+/* Only a short line is looked at for the id to answer to. */
+static void refuse_line(struct client *client, struct slice line)
+{
+	struct request request = {.id = {.kind = REQUEST_ID_NONE}};
+	struct request_error error;
+	unsigned price = price_of_line(line);
+
+	if (line.len < LINE_TOKEN && request_parse(line, &request, &error) == STATUS_OK) {
+		price += price_of_request(request.cmd);
+		request_release(&request);
+	}
+	refuse_for_rate(client, &request.id, price);
+}
+
+/* The rest of a request's price; without it the line costs nothing either, so that whoever waits as
+ * long as told is served. */
+static bool pay(struct client *client, const struct request *request, unsigned paid)
+{
+	unsigned burst = client->worker->options->burst;
+	unsigned more = price_of_request(request->cmd);
+
+	/* A full bucket pays for everything. */
+	if (paid + more > burst)
+		more = burst > paid ? burst - paid : 0;
+	if (more > 0 && take_tokens(client, more) > 0) {
+		client->bucket.tokens += paid;
+		refuse_for_rate(client, &request->id, paid + more);
+		return false;
+	}
+	client->refusals = 0;
+	return true;
+}
+
+static void hold(struct client *client)
+{
+	pause(client);
+	if (list_is_empty(&client->congested))
+		list_put(&client->worker->congested, &client->congested);
+}
+
+/* All at once: each of a thousand connections could bring one more line before its turn came to be
+ * held. */
+static void hold_all(struct worker *worker)
+{
+	for (struct list *at = worker->clients.next; at != &worker->clients; at = at->next) {
+		struct client *client = list_entry(at, struct client, link);
+
+		if (client->session != NULL && !client->finishing)
+			hold(client);
+	}
+	loop_timer_start(worker->congestion, CONGESTED_MS, 0);
 }
 
 static void carry_out(struct client *client, const struct request *request)
@@ -209,11 +279,10 @@ static void carry_out(struct client *client, const struct request *request)
 	}
 	if (client->unanswered >= PROTO_LIMIT_unanswered)
 		pause(client);
-	if (worker->options->count > 1 && is_congested(worker)) {
-		pause(client);
-		if (list_is_empty(&client->congested))
-			list_put(&worker->congested, &client->congested);
-		loop_timer_start(worker->congestion, CONGESTED_MS, 0);
+	if (is_congested(worker)) {
+		if (list_is_empty(&worker->congested))
+			hold_all(worker);
+		hold(client);
 	}
 }
 
@@ -235,20 +304,19 @@ static void on_line(void *arg, struct conn *conn, struct slice line)
 	struct client *client = arg;
 	struct request_error error;
 	struct request request;
-	unsigned wait_s;
+	unsigned price = price_of_line(line);
 
 	if (client->finishing || client->ending || client->worker->silent)
 		return;
 	client->ping_sent = false;
 	if (client->user != 0)
 		conn_set_timer(conn, client->worker->options->idle_ms);
-	wait_s = wait_for_tokens(client, line);
-	if (wait_s > 0) {
-		refuse_for_rate(client, line, wait_s);
+	if (take_tokens(client, price) > 0) {
+		refuse_line(client, line);
 		return;
 	}
-	client->refusals = 0;
 	if (request_parse(line, &request, &error) != STATUS_OK) {
+		client->refusals = 0;
 		client->bad_json = error.code == PROTO_ERR_bad_json ? client->bad_json + 1 : 0;
 		send_error(client, &request.id, &error);
 		if (client->bad_json >= PROTO_LIMIT_bad_json)
@@ -256,7 +324,8 @@ static void on_line(void *arg, struct conn *conn, struct slice line)
 		return;
 	}
 	client->bad_json = 0;
-	carry_out(client, &request);
+	if (pay(client, &request, price))
+		carry_out(client, &request);
 	request_release(&request);
 }
 
@@ -481,31 +550,30 @@ static void carry_out_item(struct worker *worker, struct chat_item *item)
 	chat_item_free(item);
 }
 
-/* What is carried out may put more into the mailbox, so until there is none. */
+/* What others put into the mailbox meanwhile waits for the next turn, for which they wake us: in
+ * between the connections send what they have been given. Nothing here makes items of our own. */
 static void drain(void *arg)
 {
 	struct worker *worker = arg;
 	struct chat_item *item;
 	struct mailbox_socket *socket;
 
-	for (;;) {
-		mailbox_take(&worker->mailbox, &item, &socket);
-		if (item == NULL && socket == NULL)
-			return;
-		while (item != NULL) {
-			struct chat_item *next = item->next;
+	mailbox_take(&worker->mailbox, &item, &socket);
+	while (item != NULL) {
+		struct chat_item *next = item->next;
 
-			carry_out_item(worker, item);
-			item = next;
-		}
-		while (socket != NULL) {
-			struct mailbox_socket *next = socket->next;
-
-			take_socket(worker, socket);
-			free(socket);
-			socket = next;
-		}
+		carry_out_item(worker, item);
+		item = next;
 	}
+	while (socket != NULL) {
+		struct mailbox_socket *next = socket->next;
+
+		take_socket(worker, socket);
+		free(socket);
+		socket = next;
+	}
+	if (!list_is_empty(&worker->congested))
+		on_congestion(worker);
 }
 
 /* --- Its own life --------------------------------------------------------------------------- */
@@ -514,8 +582,8 @@ static void on_tick(void *arg)
 {
 	struct worker *worker = arg;
 
-	if (worker->index == 0)
-		engine_tick(worker->options->engine);
+	if (worker->index == 0 && engine_tick(worker->options->engine))
+		loop_timer_start(worker->tick, TICK_SOON_MS, TICK_MS);
 	if (worker->log_lost > 0 &&
 	    bucket_take(&worker->log_bucket, 1, LOG_RATE, LOG_BURST, loop_now_ms(worker->loop)) == 0) {
 		log_warn("conn", "%u more lines like these were left out", worker->log_lost);

@@ -407,13 +407,20 @@ bool tls_has_plaintext(const struct tls *tls)
 
 enum status tls_write(struct tls *tls, const void *bytes, size_t len)
 {
-	int code;
+	const unsigned char *at = bytes;
 
 	assert(len > 0 && len <= TLS_RECORD_MAX);
-	code = mbedtls_ssl_write(&tls->ssl, bytes, len);
-	if (tls->send_failed || code == MBEDTLS_ERR_SSL_ALLOC_FAILED)
-		return STATUS_NOMEM;
-	return code == (int)len ? STATUS_OK : STATUS_TLS;
+	while (len > 0) {
+		int code = mbedtls_ssl_write(&tls->ssl, at, len);
+
+		if (tls->send_failed || code == MBEDTLS_ERR_SSL_ALLOC_FAILED)
+			return STATUS_NOMEM;
+		if (code <= 0)
+			return STATUS_TLS;
+		at += code;
+		len -= (size_t)code;
+	}
+	return STATUS_OK;
 }
 
 enum status tls_close_notify(struct tls *tls)

@@ -17,7 +17,8 @@
 #define CHAT_NONCE_MS INT64_C(86400000)
 #define CHAT_OFFLINE_MS 15000 /* without a session, before others hear of it */
 #define CHAT_PRESENCE_MS 5000 /* between two presence events of one user */
-#define CHAT_PAGE_WORK 4000   /* tree steps of a list; then the page ends early */
+#define CHAT_TICK_WORK 1000   /* members looked at for presence in one call of chat_tick */
+#define CHAT_PAGE_WORK 1000   /* entries of a list looked at; then the page ends early */
 #define CHAT_ENTRIES_MAX (2 * PROTO_LIMIT_rooms + 16) /* of one unit: a guest leaves all rooms */
 #define CHAT_EPOCH_SIZE 17    /* 16 hex digits and NUL */
 
@@ -161,7 +162,8 @@ struct chat {
 	struct chat_options options;
 	char *name, *motd;
 	char epoch[CHAT_EPOCH_SIZE];
-	struct rng rng;
+	struct rng rng; /* for what nobody may foretell: trees' priorities; never shown */
+	struct rng ids; /* for what is shown */
 	struct tree users, rooms;
 	struct list damped, offline; /* users, by when they are due */
 	uint64_t next_id, next_ticket, mark;
@@ -245,7 +247,7 @@ void chat_nonce_put(struct chat *chat, struct chat_user *user, const struct chat
 const char *chat_status_name(enum chat_status status);
 /* A first session came, the last one went, or the status was set. */
 void chat_presence_changed(struct chat *chat, struct chat_user *user, struct chat_time now);
-void chat_presence_tick(struct chat *chat, struct chat_time now);
+bool chat_presence_tick(struct chat *chat, struct chat_time now);
 
 /* --- room.c: rooms and members -------------------------------------------------------------- */
 
@@ -300,6 +302,8 @@ bool chat_refuse_limit(struct chat_call *call, enum proto_error code, int64_t li
 
 bool chat_refuse_later(struct chat_call *call, int64_t wait_s, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* An id that is new, as the wire has it. */
+void chat_id_new(struct chat *chat, char to[CHAT_EPOCH_SIZE]);
 
 static inline uint32_t chat_random(struct chat *chat)
 {

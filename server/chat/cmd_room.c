@@ -24,36 +24,47 @@ static void put_listed_room(struct json_writer *w, const struct chat_room *room,
 bool cmd_rooms(struct chat_call *call)
 {
 	struct slice like = chat_field_text(call, PROTO_FIELD_rooms_like);
-	const struct tree *rooms = &call->chat->rooms;
 	struct chat_page page;
-	struct chat_room *room;
+	struct tree_node *node, *own;
 
 	if (!chat_page_begin(&page, call, "rooms", PROTO_FIELD_rooms_after,
 		PROTO_FIELD_rooms_limit))
 		return true;
-	while (chat_page_wants(&page) &&
-	       (room = tree_entry(tree_after(rooms, page.after), struct chat_room, node)) != NULL) {
-		bool joined = chat_member_find(call->user, room->node.key) != NULL;
-		bool invited = !joined && chat_is_invited(room, call->user);
+	own = tree_after(&call->user->memberships, page.after);
+	for (node = tree_after(&call->chat->rooms, page.after);
+	     node != NULL && chat_page_wants(&page); node = tree_next(node)) {
+		struct chat_room *room = tree_entry(node, struct chat_room, node);
+		bool joined, invited;
 
-		chat_page_seen(&page, room->node.key);
-		if ((room->is_private && !joined && !invited) ||
-		    !slice_contains(room->node.key, like))
+		page.after = node->key;
+		page.work += 1 + room->invite_count;
+		if (!slice_contains(node->key, like))
+			continue;
+		/* Both lists are in one order: the next membership to come tells. */
+		while (own != NULL && slice_compare(own->key, node->key) < 0)
+			own = tree_next(own);
+		joined = own != NULL && tree_entry(own, struct chat_member, in_user)->room == room;
+		invited = !joined && chat_is_invited(room, call->user);
+		if (room->is_private && !joined && !invited)
 			continue;
 		put_listed_room(&page.w, room, joined, invited);
 		page.count++;
 	}
-	chat_page_end(&page, tree_after(rooms, page.after) != NULL);
+	chat_page_end(&page, node != NULL);
 	return true;
 }
 
 /* --- create, join, leave -------------------------------------------------------------------- */
 
+/* Guests are anybody, as often as they like: what one of them holds has to be little, and the end
+ * of one, which leaves all its rooms at once, short. */
 static bool may_join_one_more(struct chat_call *call)
 {
-	return call->user->memberships.count < PROTO_LIMIT_rooms ||
-	       chat_refuse_limit(call, PROTO_ERR_too_many, PROTO_LIMIT_rooms,
-		   "you are in %d rooms already; leave one first", PROTO_LIMIT_rooms);
+	int limit = call->user->guest ? PROTO_LIMIT_guest_rooms : PROTO_LIMIT_rooms;
+
+	return call->user->memberships.count < (size_t)limit ||
+	       chat_refuse_limit(call, PROTO_ERR_too_many, limit,
+		   "you are in %d rooms already; leave one first", limit);
 }
 
 /* A copy of an optional text; false without memory. */
@@ -249,16 +260,16 @@ bool cmd_room(struct chat_call *call)
 bool cmd_members(struct chat_call *call)
 {
 	struct chat_page page;
-	struct chat_member *member;
-	const struct tree *members = &call->member->room->members;
+	struct tree_node *node;
 
 	if (!chat_page_begin(&page, call, "members", PROTO_FIELD_members_after,
 		PROTO_FIELD_members_limit))
 		return true;
-	while (chat_page_wants(&page) &&
-	       (member = tree_entry(tree_after(members, page.after), struct chat_member,
-		    in_room)) != NULL) {
-		chat_page_seen(&page, member->in_room.key);
+	for (node = tree_after(&call->member->room->members, page.after);
+	     node != NULL && chat_page_wants(&page); node = tree_next(node)) {
+		const struct chat_member *member = tree_entry(node, struct chat_member, in_room);
+
+		page.after = node->key;
 		json_open_object(&page.w, NULL);
 		json_put_str(&page.w, "user", member->user->name);
 		json_put_str(&page.w, "role", chat_role_name(member->role));
@@ -268,6 +279,6 @@ bool cmd_members(struct chat_call *call)
 		json_close_object(&page.w);
 		page.count++;
 	}
-	chat_page_end(&page, tree_after(members, page.after) != NULL);
+	chat_page_end(&page, node != NULL);
 	return true;
 }

@@ -4,7 +4,6 @@
  */
 #include "chat/chat_private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 const char *chat_role_name(enum chat_role role)
@@ -85,8 +84,7 @@ struct chat_room *chat_room_new(struct chat_call *call, struct slice name)
 	room->by_guest = call->user->guest;
 	room->guests = true; /* unless its maker says otherwise: PROTOCOL.md, 6.1 */
 	str_copy(room->name, sizeof room->name, name);
-	snprintf(room->epoch, sizeof room->epoch, "%016llx",
-	    (unsigned long long)rng_next(&chat->rng));
+	chat_id_new(chat, room->epoch);
 	list_init(&room->by_age);
 	list_init(&room->invites);
 	tree_put(&chat->rooms, &room->node, slice_of(room->name), chat_random(chat));

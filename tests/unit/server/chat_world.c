@@ -200,5 +200,6 @@ void world_wait(struct world *world, int64_t ms)
 {
 	world->now.unix_ms += ms;
 	world->now.mono_ms += (uint64_t)ms;
-	chat_tick(world->chat, world->now);
+	while (chat_tick(world->chat, world->now))
+		;
 }
