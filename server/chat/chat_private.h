@@ -75,6 +75,7 @@ struct chat_session {
 
 struct chat_room {
 	struct tree_node node; /* in chat->rooms, by name */
+	struct tree_node listed; /* in chat->listed, unless it is private */
 	struct chat_conv conv;
 	char name[PROTO_ROOM_MAX + 1];
 	char epoch[CHAT_EPOCH_SIZE];
@@ -133,6 +134,7 @@ struct chat {
 	struct rng rng; /* for what nobody may foretell: trees' priorities; never shown */
 	struct rng ids; /* for what is shown */
 	struct tree users, rooms;
+	struct tree listed; /* the rooms that are not private: a list must not come by others */
 	struct list damped, offline; /* users, by when they are due */
 	uint64_t next_id, next_ticket, mark;
 	struct blob *welcome;
@@ -218,6 +220,8 @@ struct chat_room *chat_room_find(struct chat *chat, struct slice name);
 /* As the caller may know it: NULL with `no_such_room` also for a private one it is not in. */
 struct chat_room *chat_room_visible(struct chat_call *call, struct slice name);
 struct chat_room *chat_room_new(struct chat_call *call, struct slice name);
+/* Nobody but its members may know of it any more. */
+void chat_room_hide(struct chat *chat, struct chat_room *room);
 struct chat_member *chat_member_find(struct chat_user *user, struct slice room);
 /* The caller's membership; NULL with `not_member` or `no_such_room`. */
 struct chat_member *chat_membership(struct chat_call *call, struct slice name);

@@ -18,35 +18,48 @@ static void put_listed_room(struct json_writer *w, const struct chat_room *room,
 	json_close_object(w);
 }
 
+/* The next in two lists of one order, the rooms that everybody may see and those that the caller is
+ * in, and whether it is one of the latter; NULL at the end of both. */
+static struct chat_room *next_room(struct tree_node **listed, struct tree_node **own, bool *ret_joined)
+{
+	struct chat_room *room = tree_entry(*listed, struct chat_room, listed);
+	struct chat_member *member = tree_entry(*own, struct chat_member, in_user);
+	int order = member == NULL ? -1
+		    : room == NULL ? 1
+				   : slice_compare(room->listed.key, member->in_user.key);
+
+	if (room == NULL && member == NULL)
+		return NULL;
+	*ret_joined = order >= 0;
+	if (order <= 0)
+		*listed = tree_next(*listed);
+	if (order >= 0)
+		*own = tree_next(*own);
+	return order > 0 ? member->room : room;
+}
+
 bool cmd_rooms(struct chat_call *call)
 {
 	struct slice like = chat_field_text(call, PROTO_FIELD_rooms_like);
 	struct chat_page page;
-	struct tree_node *node, *own;
+	struct chat_room *room;
+	struct tree_node *listed, *own;
+	bool joined;
 
 	if (!chat_page_begin(&page, call, "rooms", PROTO_FIELD_rooms_after,
 		PROTO_FIELD_rooms_limit))
 		return true;
+	listed = tree_after(&call->chat->listed, page.after);
 	own = tree_after(&call->user->memberships, page.after);
-	for (node = tree_after(&call->chat->rooms, page.after);
-	     node != NULL && chat_page_wants(&page); node = tree_next(node)) {
-		struct chat_room *room = tree_entry(node, struct chat_room, node);
-		bool joined;
-
-		page.after = node->key;
+	while (chat_page_wants(&page) && (room = next_room(&listed, &own, &joined)) != NULL) {
+		page.after = room->node.key;
 		page.work++;
-		if (!slice_contains(node->key, like))
-			continue;
-		/* Both lists are in one order: the next membership to come tells. */
-		while (own != NULL && slice_compare(own->key, node->key) < 0)
-			own = tree_next(own);
-		joined = own != NULL && tree_entry(own, struct chat_member, in_user)->room == room;
-		if (room->is_private && !joined)
-			continue;
-		put_listed_room(&page.w, room, joined);
-		page.count++;
+		if (slice_contains(room->node.key, like)) {
+			put_listed_room(&page.w, room, joined);
+			page.count++;
+		}
 	}
-	chat_page_end(&page, node != NULL);
+	chat_page_end(&page, listed != NULL || own != NULL);
 	return true;
 }
 
@@ -104,7 +117,8 @@ bool cmd_create(struct chat_call *call)
 	}
 	room->topic = topic;
 	room->title = title;
-	room->is_private = request_field(request, PROTO_FIELD_create_private)->flag;
+	if (request_field(request, PROTO_FIELD_create_private)->flag)
+		chat_room_hide(call->chat, room);
 	if (request_field(request, PROTO_FIELD_create_guests)->present)
 		room->guests = request_field(request, PROTO_FIELD_create_guests)->flag;
 	if (!become_member(call, room, CHAT_ROLE_OWNER))

@@ -86,7 +86,15 @@ struct chat_room *chat_room_new(struct chat_call *call, struct slice name)
 	chat_id_new(chat, room->epoch);
 	list_init(&room->by_age);
 	tree_put(&chat->rooms, &room->node, slice_of(room->name), chat_random(chat));
+	tree_put(&chat->listed, &room->listed, slice_of(room->name), chat_random(chat));
 	return room;
+}
+
+void chat_room_hide(struct chat *chat, struct chat_room *room)
+{
+	if (!room->is_private)
+		tree_remove(&chat->listed, &room->listed);
+	room->is_private = true;
 }
 
 static void member_free(struct chat_member *member)
@@ -102,6 +110,8 @@ void chat_room_free(struct chat *chat, struct chat_room *room)
 	while (!list_is_empty(&room->by_age))
 		member_free(list_entry(room->by_age.next, struct chat_member, age));
 	tree_remove(&chat->rooms, &room->node);
+	if (!room->is_private)
+		tree_remove(&chat->listed, &room->listed);
 	chat->free_slots[chat->free_slot_count++] = room->slot;
 	free(room->topic);
 	free(room->title);
