@@ -18,7 +18,7 @@
 #define CHAT_OFFLINE_MS 15000 /* without a session, before others hear of it */
 #define CHAT_PRESENCE_MS 5000 /* between two presence events of one user */
 #define CHAT_TICK_WORK 1000   /* members looked at for presence in one call of chat_tick */
-#define CHAT_PAGE_WORK 1000   /* entries of a list looked at; then the page ends early */
+#define CHAT_PAGE_WORK 600    /* entries of a list looked at; then the page ends early */
 #define CHAT_ENTRIES_MAX (2 * PROTO_LIMIT_rooms + 16) /* of one unit: a guest leaves all rooms */
 #define CHAT_EPOCH_SIZE 17    /* 16 hex digits and NUL */
 
