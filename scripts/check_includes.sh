@@ -41,8 +41,8 @@ forbid() {
 }
 
 # Libraries: each is seen by few files.
-forbid "mbedTLS is for proto/net/tls*, certs and tests only" \
-    "$inc(mbedtls|psa)/" '' '^(proto/net/tls[^/]*$|certs/|tests/)'
+forbid "mbedTLS is for proto/net/tls*, proto/crypto, certs, tests and bench only" \
+    "$inc(mbedtls|psa)/" '' '^(proto/net/tls[^/]*$|proto/crypto/|certs/|tests/|bench/)'
 forbid "cJSON is for proto/wire/json.c only" \
     "$inc(cjson/)?cJSON(_Utils)?\.h" '' '^proto/wire/json\.c$'
 forbid "libuv is for proto/os, proto/net/loop* and proto/net/conn.c only" \
@@ -66,7 +66,9 @@ forbid "this room is pure: no system and no network" \
 
 # Directions: base < os, wire < net < server, client, certs.
 forbid "base includes only base" \
-    "$inc[^>\"]*/|$inc[^<>]*\"" '^proto/base/' '' "${inc}base/"
+    "${inc}[^>\"]*/|${inc}[^<>]*\"" '^proto/base/' '' "${inc}base/"
+forbid "crypto is a part of mbedTLS and includes nothing else of ours" \
+    "$inc(base|os|wire|net|server|client|certs)/" '^proto/crypto/' ''
 forbid "os includes only base and os" \
     "$inc(wire|net|server|client|certs)/" '^proto/os/' ''
 forbid "proto knows no program" \

@@ -8,58 +8,89 @@
 
 /* --- rooms ---------------------------------------------------------------------------------- */
 
-static void put_listed_room(struct json_writer *w, const struct chat_room *room, bool joined)
+static void put_listed_room(struct json_writer *w, const struct chat_room *room, bool joined,
+    bool invited)
 {
 	json_open_object(w, NULL);
 	json_put_str(w, "room", room->name);
 	json_put_str(w, "topic", room->topic != NULL ? room->topic : "");
 	json_put_int(w, "member_count", (int64_t)room->members.count);
 	json_put_bool(w, "joined", joined);
+	if (invited)
+		json_put_bool(w, "invited", true);
 	json_close_object(w);
 }
 
-/* The next in two lists of one order, the rooms that everybody may see and those that the caller is
- * in, and whether it is one of the latter; NULL at the end of both. */
-static struct chat_room *next_room(struct tree_node **listed, struct tree_node **own, bool *ret_joined)
-{
-	struct chat_room *room = tree_entry(*listed, struct chat_room, listed);
-	struct chat_member *member = tree_entry(*own, struct chat_member, in_user);
-	int order = member == NULL ? -1
-		    : room == NULL ? 1
-				   : slice_compare(room->listed.key, member->in_user.key);
+/* What the caller may know of: three lists in one order, walked side by side. */
+struct room_walk {
+	struct tree_node *listed, *own, *invites; /* those to come */
+	struct chat_room *room;
+	bool joined, invited;
+};
 
-	if (room == NULL && member == NULL)
-		return NULL;
-	*ret_joined = order >= 0;
-	if (order <= 0)
-		*listed = tree_next(*listed);
-	if (order >= 0)
-		*own = tree_next(*own);
-	return order > 0 ? member->room : room;
+static void walk_begin(struct room_walk *walk, const struct chat_call *call, struct slice after)
+{
+	*walk = (struct room_walk){
+	    .listed = tree_after(&call->chat->listed, after),
+	    .own = tree_after(&call->user->memberships, after),
+	    .invites = tree_after(&call->user->invites, after),
+	};
+}
+
+static bool walk_has_more(const struct room_walk *walk)
+{
+	return walk->listed != NULL || walk->own != NULL || walk->invites != NULL;
+}
+
+static void take_earlier(struct chat_room **first, struct chat_room *room)
+{
+	if (*first == NULL || slice_compare(room->node.key, (*first)->node.key) < 0)
+		*first = room;
+}
+
+/* On to the first of all three; there must be more. */
+static void walk_on(struct room_walk *walk)
+{
+	struct chat_room *listed = tree_entry(walk->listed, struct chat_room, listed);
+	struct chat_member *own = tree_entry(walk->own, struct chat_member, in_user);
+	struct chat_invite *invite = tree_entry(walk->invites, struct chat_invite, in_user);
+
+	walk->room = listed;
+	if (own != NULL)
+		take_earlier(&walk->room, own->room);
+	if (invite != NULL)
+		take_earlier(&walk->room, invite->room);
+	walk->joined = own != NULL && own->room == walk->room;
+	walk->invited = invite != NULL && invite->room == walk->room;
+	if (listed == walk->room)
+		walk->listed = tree_next(walk->listed);
+	if (walk->joined)
+		walk->own = tree_next(walk->own);
+	if (walk->invited)
+		walk->invites = tree_next(walk->invites);
 }
 
 bool cmd_rooms(struct chat_call *call)
 {
 	struct slice like = chat_field_text(call, PROTO_FIELD_rooms_like);
 	struct chat_page page;
-	struct chat_room *room;
-	struct tree_node *listed, *own;
-	bool joined;
+	struct room_walk walk;
 
 	if (!chat_page_begin(&page, call, "rooms", PROTO_FIELD_rooms_after,
 		PROTO_FIELD_rooms_limit))
 		return true;
-	listed = tree_after(&call->chat->listed, page.after);
-	own = tree_after(&call->user->memberships, page.after);
-	while (chat_page_wants(&page) && (room = next_room(&listed, &own, &joined)) != NULL) {
-		page.after = room->node.key;
+	walk_begin(&walk, call, page.after);
+	while (walk_has_more(&walk) && chat_page_wants(&page)) {
+		walk_on(&walk);
+		page.after = walk.room->node.key;
 		page.work++;
-		if (slice_contains(room->node.key, like)) {
-			put_listed_room(&page.w, room, joined);
+		if (slice_contains(page.after, like)) {
+			put_listed_room(&page.w, walk.room, walk.joined,
+			    walk.invited && !walk.joined);
 			page.count++;
 		}
 	}
-	chat_page_end(&page, listed != NULL || own != NULL);
+	chat_page_end(&page, walk_has_more(&walk));
 	return true;
 }
 
@@ -118,7 +149,7 @@ bool cmd_create(struct chat_call *call)
 	room->topic = topic;
 	room->title = title;
 	if (request_field(request, PROTO_FIELD_create_private)->flag)
-		chat_room_hide(call->chat, room);
+		chat_room_set_private(call->chat, room, true);
 	if (request_field(request, PROTO_FIELD_create_guests)->present)
 		room->guests = request_field(request, PROTO_FIELD_create_guests)->flag;
 	if (!become_member(call, room, CHAT_ROLE_OWNER))
@@ -167,10 +198,23 @@ static struct chat_room *room_to_join(struct chat_call *call, struct slice name)
 	return chat_room_new(call, name);
 }
 
+static bool check_ban(struct chat_call *call, struct chat_room *room)
+{
+	struct chat_sanction *sanction =
+	    chat_sanction_find(room, call->user->node.key, call->now);
+
+	if (sanction == NULL || sanction->ban.until_ms == 0)
+		return true;
+	return chat_refuse(call, PROTO_ERR_banned, "you are banned from %s%s%s", room->name,
+	    sanction->ban.reason != NULL ? ": " : "",
+	    sanction->ban.reason != NULL ? sanction->ban.reason : "");
+}
+
 bool cmd_join(struct chat_call *call)
 {
 	struct slice name = chat_field_text(call, PROTO_FIELD_join_room);
 	struct chat_member *member = chat_member_find(call->user, name);
+	struct chat_invite *invite;
 	struct chat_room *room;
 
 	if (member != NULL) {
@@ -182,6 +226,8 @@ bool cmd_join(struct chat_call *call)
 	room = room_to_join(call, name);
 	if (room == NULL)
 		return false;
+	if (!check_ban(call, room))
+		return false;
 	if (call->user->guest && !room->guests)
 		return chat_refuse(call, PROTO_ERR_not_allowed,
 		    "guests may not enter the room %s", room->name);
@@ -191,21 +237,22 @@ bool cmd_join(struct chat_call *call)
 	if (!become_member(call, room,
 		room->members.count == 0 ? CHAT_ROLE_OWNER : CHAT_ROLE_MEMBER))
 		return false;
+	invite = chat_invite_find(room, call->user);
+	if (invite != NULL)
+		chat_invite_free(invite);
 	join_reply(call, chat_member_find(call->user, name), false);
 	return true;
 }
 
 bool cmd_leave(struct chat_call *call)
 {
-	struct chat_member *member =
-	    chat_membership(call, chat_field_text(call, PROTO_FIELD_leave_room));
+	struct chat_member *member = call->member;
 
-	if (member == NULL)
-		return false;
 	if (member->role == CHAT_ROLE_OWNER && member->room->owner_count == 1 &&
 	    member->room->members.count > 1 && !member->room->by_guest)
 		return chat_refuse(call, PROTO_ERR_not_allowed,
-		    "the last owner cannot leave while others are in the room");
+		    "you are the last owner of %s; name another with \"role\", or \"destroy\" it",
+		    member->room->name);
 	chat_room_leave(call->chat, member, call->now);
 	return true;
 }
@@ -229,6 +276,8 @@ bool cmd_room(struct chat_call *call)
 	json_put_bool(&w, "private", room->is_private);
 	json_put_bool(&w, "guests", room->guests);
 	json_put_str(&w, "history", "none");
+	json_put_int(&w, "slow", room->slow_s);
+	json_put_str(&w, "visible", room->visible_joined ? "joined" : "all");
 	json_put_int(&w, "member_count", (int64_t)room->members.count);
 	json_put_int(&w, "online_count", room->online_count);
 	if (member != NULL)
@@ -242,16 +291,13 @@ bool cmd_room(struct chat_call *call)
 
 bool cmd_members(struct chat_call *call)
 {
-	struct chat_member *own = chat_membership(call, chat_field_text(call, PROTO_FIELD_members_room));
 	struct chat_page page;
 	struct tree_node *node;
 
-	if (own == NULL)
-		return false;
 	if (!chat_page_begin(&page, call, "members", PROTO_FIELD_members_after,
 		PROTO_FIELD_members_limit))
 		return true;
-	for (node = tree_after(&own->room->members, page.after);
+	for (node = tree_after(&call->member->room->members, page.after);
 	     node != NULL && chat_page_wants(&page); node = tree_next(node)) {
 		const struct chat_member *member = tree_entry(node, struct chat_member, in_room);
 
