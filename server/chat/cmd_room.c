@@ -21,36 +21,76 @@ static void put_listed_room(struct json_writer *w, const struct chat_room *room,
 	json_close_object(w);
 }
 
+/* What the caller may know of: three lists in one order, walked side by side. */
+struct room_walk {
+	struct tree_node *listed, *own, *invites; /* those to come */
+	struct chat_room *room;
+	bool joined, invited;
+};
+
+static void walk_begin(struct room_walk *walk, const struct chat_call *call, struct slice after)
+{
+	*walk = (struct room_walk){
+	    .listed = tree_after(&call->chat->listed, after),
+	    .own = tree_after(&call->user->memberships, after),
+	    .invites = tree_after(&call->user->invites, after),
+	};
+}
+
+static bool walk_has_more(const struct room_walk *walk)
+{
+	return walk->listed != NULL || walk->own != NULL || walk->invites != NULL;
+}
+
+static void take_earlier(struct chat_room **first, struct chat_room *room)
+{
+	if (*first == NULL || slice_compare(room->node.key, (*first)->node.key) < 0)
+		*first = room;
+}
+
+/* On to the first of all three; there must be more. */
+static void walk_on(struct room_walk *walk)
+{
+	struct chat_room *listed = tree_entry(walk->listed, struct chat_room, listed);
+	struct chat_member *own = tree_entry(walk->own, struct chat_member, in_user);
+	struct chat_invite *invite = tree_entry(walk->invites, struct chat_invite, in_user);
+
+	walk->room = listed;
+	if (own != NULL)
+		take_earlier(&walk->room, own->room);
+	if (invite != NULL)
+		take_earlier(&walk->room, invite->room);
+	walk->joined = own != NULL && own->room == walk->room;
+	walk->invited = invite != NULL && invite->room == walk->room;
+	if (listed == walk->room)
+		walk->listed = tree_next(walk->listed);
+	if (walk->joined)
+		walk->own = tree_next(walk->own);
+	if (walk->invited)
+		walk->invites = tree_next(walk->invites);
+}
+
 bool cmd_rooms(struct chat_call *call)
 {
 	struct slice like = chat_field_text(call, PROTO_FIELD_rooms_like);
 	struct chat_page page;
-	struct tree_node *node, *own;
+	struct room_walk walk;
 
 	if (!chat_page_begin(&page, call, "rooms", PROTO_FIELD_rooms_after,
 		PROTO_FIELD_rooms_limit))
 		return true;
-	own = tree_after(&call->user->memberships, page.after);
-	for (node = tree_after(&call->chat->rooms, page.after);
-	     node != NULL && chat_page_wants(&page); node = tree_next(node)) {
-		struct chat_room *room = tree_entry(node, struct chat_room, node);
-		bool joined, invited;
-
-		page.after = node->key;
-		page.work += 1 + room->invite_count;
-		if (!slice_contains(node->key, like))
-			continue;
-		/* Both lists are in one order: the next membership to come tells. */
-		while (own != NULL && slice_compare(own->key, node->key) < 0)
-			own = tree_next(own);
-		joined = own != NULL && tree_entry(own, struct chat_member, in_user)->room == room;
-		invited = !joined && chat_is_invited(room, call->user);
-		if (room->is_private && !joined && !invited)
-			continue;
-		put_listed_room(&page.w, room, joined, invited);
-		page.count++;
+	walk_begin(&walk, call, page.after);
+	while (walk_has_more(&walk) && chat_page_wants(&page)) {
+		walk_on(&walk);
+		page.after = walk.room->node.key;
+		page.work++;
+		if (slice_contains(page.after, like)) {
+			put_listed_room(&page.w, walk.room, walk.joined,
+			    walk.invited && !walk.joined);
+			page.count++;
+		}
 	}
-	chat_page_end(&page, node != NULL);
+	chat_page_end(&page, walk_has_more(&walk));
 	return true;
 }
 
@@ -108,7 +148,8 @@ bool cmd_create(struct chat_call *call)
 	}
 	room->topic = topic;
 	room->title = title;
-	room->is_private = request_field(request, PROTO_FIELD_create_private)->flag;
+	if (request_field(request, PROTO_FIELD_create_private)->flag)
+		chat_room_set_private(call->chat, room, true);
 	if (request_field(request, PROTO_FIELD_create_guests)->present)
 		room->guests = request_field(request, PROTO_FIELD_create_guests)->flag;
 	if (!become_member(call, room, CHAT_ROLE_OWNER))
@@ -169,22 +210,11 @@ static bool check_ban(struct chat_call *call, struct chat_room *room)
 	    sanction->ban.reason != NULL ? sanction->ban.reason : "");
 }
 
-static void forget_invite(struct chat_call *call, struct chat_room *room)
-{
-	for (struct list *at = room->invites.next; at != &room->invites; at = at->next) {
-		struct chat_invite *invite = list_entry(at, struct chat_invite, link);
-
-		if (invite->user == call->user->id) {
-			chat_invite_free(room, invite);
-			return;
-		}
-	}
-}
-
 bool cmd_join(struct chat_call *call)
 {
 	struct slice name = chat_field_text(call, PROTO_FIELD_join_room);
 	struct chat_member *member = chat_member_find(call->user, name);
+	struct chat_invite *invite;
 	struct chat_room *room;
 
 	if (member != NULL) {
@@ -207,7 +237,9 @@ bool cmd_join(struct chat_call *call)
 	if (!become_member(call, room,
 		room->members.count == 0 ? CHAT_ROLE_OWNER : CHAT_ROLE_MEMBER))
 		return false;
-	forget_invite(call, room);
+	invite = chat_invite_find(room, call->user);
+	if (invite != NULL)
+		chat_invite_free(invite);
 	join_reply(call, chat_member_find(call->user, name), false);
 	return true;
 }

@@ -408,6 +408,35 @@ TEST(chat__page__lists_all_exactly_once)
 	world_free(world);
 }
 
+TEST(chat__page__tells_nothing_of_private_rooms)
+{
+	struct world *world = world_new(true, false);
+	unsigned a = world_guest(world, "alice");
+	char line[96];
+
+	world_ask(world, a, "{\"cmd\":\"create\",\"room\":\"public\"}");
+	for (unsigned i = 0; i < 30; i++) {
+		unsigned guest;
+
+		snprintf(line, sizeof line, "guest%u", i);
+		guest = world_guest(world, line);
+		for (unsigned j = 0; j < PROTO_LIMIT_guest_rooms; j++) {
+			snprintf(line, sizeof line,
+			    "{\"cmd\":\"create\",\"room\":\"secret%u-%u\",\"private\":true}", i, j);
+			world_ask(world, guest, line);
+		}
+	}
+	while (*world_read(world, a) != '\0')
+		;
+	world_ask(world, a, "{\"cmd\":\"rooms\",\"id\":1,\"like\":\"zzz\"}");
+	expect(world, a, "\"rooms\":[],\"more\":false}");
+	world_ask(world, a, "{\"cmd\":\"rooms\",\"id\":1,\"limit\":1}");
+	expect(world, a, "\"room\":\"public\"");
+	world_ask(world, a, "{\"cmd\":\"rooms\",\"id\":1,\"limit\":1}");
+	expect(world, a, "\"more\":false}");
+	world_free(world);
+}
+
 /* Random guests join, leave, talk and vanish while the store is slow at times. Every session must
  * see, for every room while it is attached, a dense sequence; and every request is answered. */
 static void check_dense(struct world *world, unsigned session, long long *last)
@@ -500,4 +529,5 @@ UNIT_MAIN(CASE(chat__send__reaches_all_members_after_the_reply),
     CASE(chat__guest__name_is_free_when_the_connection_ends),
     CASE(chat__join__has_a_bound_for_guests),
     CASE(chat__join__large_rooms_do_not_announce), CASE(chat__page__lists_all_exactly_once),
+    CASE(chat__page__tells_nothing_of_private_rooms),
     CASE(chat__random__sequences_stay_dense))
