@@ -57,7 +57,7 @@ static void end_init(struct end *end, struct end *peer, struct tls_context *cont
 	*end = (struct end){.peer = peer};
 	buf_init(&end->out, 1 << 20);
 	if (context != NULL)
-		CHECK_INT(tls_new(context, host, &io, &end->tls), STATUS_OK);
+		CHECK_INT(tls_new(context, host, &io, NULL, &end->tls), STATUS_OK);
 	tls_context_unref(context);
 }
 
