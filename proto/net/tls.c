@@ -23,6 +23,7 @@ struct tls {
 	bool handshake_done;
 	bool certified;	   /* the peer's certificate was verified in this handshake */
 	bool peer_closed;  /* close_notify came */
+	bool ended;	   /* `receive` has met the end of the peer's stream */
 	bool starved;	   /* `receive` had nothing, since this was last cleared */
 	bool send_failed;  /* `send` had no memory */
 	bool not_tls;	   /* the first bytes are no record */
@@ -50,8 +51,10 @@ static int receive(void *arg, unsigned char *to, size_t max)
 	struct tls *tls = arg;
 	size_t len = tls->io.receive(tls->io.arg, to, max);
 
-	if (len == TLS_END)
+	if (len == TLS_END) {
+		tls->ended = true;
 		return 0;
+	}
 	if (len == 0) {
 		tls->starved = true;
 		return MBEDTLS_ERR_SSL_WANT_READ;
@@ -406,12 +409,13 @@ static enum status read_some(struct tls *tls, void *to, size_t max, size_t *ret_
 	int code;
 
 	/* Messages that are no data, such as a server's ticket (clients of ours do not resume), end
-	 * a read too: with "want read" although bytes behind them are there to be received. */
+	 * a read too: with "want read" although bytes behind them are there to be received. Two
+	 * empty records give 0, as the end of the stream does. */
 	do {
 		tls->starved = false;
 		code = mbedtls_ssl_read(&tls->ssl, to, max);
 	} while (code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET ||
-	    (code == MBEDTLS_ERR_SSL_WANT_READ && !tls->starved));
+	    (code == MBEDTLS_ERR_SSL_WANT_READ && !tls->starved) || (code == 0 && !tls->ended));
 	if (code > 0) {
 		*ret_len = (size_t)code;
 		return STATUS_OK;
