@@ -66,7 +66,7 @@ forbid "this room is pure: no system and no network" \
 
 # Directions: base < os, wire < net < server, client, certs.
 forbid "base includes only base" \
-    "$inc[^>\"]*/|$inc[^<>]*\"" '^proto/base/' '' "${inc}base/"
+    "${inc}[^>\"]*/|${inc}[^<>]*\"" '^proto/base/' '' "${inc}base/"
 forbid "os includes only base and os" \
     "$inc(wire|net|server|client|certs)/" '^proto/os/' ''
 forbid "proto knows no program" \

@@ -33,7 +33,7 @@ static const struct option options[] = {
     {"check-config", '\0', NULL, "read the configuration and the certificates, then stop"},
     {"print-config", '\0', NULL, "print the whole configuration as a file, then stop"},
     {"help", 'h', NULL, "print this and stop"},
-    {"version", '\0', NULL, "print the version and stop"},
+    {"version", 'V', NULL, "print the version and stop"},
     {NULL, '\0', NULL, NULL},
 };
 

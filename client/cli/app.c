@@ -12,6 +12,8 @@
 static struct mutex *stop_mutex;
 static struct confab *stop_connection;
 
+static void say(const char *prefix, const char *format, va_list args) PRINTF_LIKE(2, 0);
+
 static void say(const char *prefix, const char *format, va_list args)
 {
 	struct buf text, shown;
@@ -117,7 +119,8 @@ int app_exit_of(enum confab_status status)
 static const char *hint_of(const struct app *app, enum confab_status status)
 {
 	if (status == CONFAB_AUTH && app->settings.value[SETTINGS_CERT] != NULL)
-		return "; does the server know the authority of this certificate (its --client-ca)?";
+		return "; does the server know the authority of this certificate (its "
+		       "--client-ca)?";
 	if (status == CONFAB_AUTH)
 		return "; try another --user, or log in by --cert and --key where guests may not";
 	return "";
@@ -127,8 +130,8 @@ int app_fail(struct app *app, enum confab_status status)
 {
 	const char *text = confab_error_text(app->c);
 
-	app_error("%s%s", text[0] != '\0' ? text : confab_status_text(status),
-	    hint_of(app, status));
+	app_error(
+	    "%s%s", text[0] != '\0' ? text : confab_status_text(status), hint_of(app, status));
 	return app_exit_of(status);
 }
 
@@ -223,8 +226,8 @@ static void set_stop_connection(struct confab *c)
 	mutex_unlock(stop_mutex);
 }
 
-static enum confab_status make(struct app *app, const struct app_handlers *handlers,
-    bool reconnect, char *error, size_t size)
+static enum confab_status make(
+    struct app *app, const struct app_handlers *handlers, bool reconnect, char *error, size_t size)
 {
 	char *const *value = app->settings.value;
 	struct confab_options options = {
@@ -251,8 +254,8 @@ int app_open(struct app *app, const struct app_handlers *handlers, bool reconnec
 	char error[ERROR_TEXT_MAX] = "";
 	struct error err = {.status = STATUS_OK};
 	enum confab_status status;
-	enum status settings = settings_complete(&app->settings, app->config_file, app->profile,
-	    app->no_login, &err);
+	enum status settings =
+	    settings_complete(&app->settings, app->config_file, app->profile, app->no_login, &err);
 
 	if (settings != STATUS_OK) {
 		app_error("%s", err.text);

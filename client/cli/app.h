@@ -20,13 +20,13 @@
 struct app {
 	struct settings settings;
 	const char *config_file, *profile; /* as the flags say, or NULL */
-	const char *to;			   /* --to, without @; or NULL */
+	const char *to;                    /* --to, without @; or NULL */
 	bool json, quiet, no_login;
 	unsigned timeout_ms;
 	struct confab *c;
 	unsigned progress; /* counted up by verbs for what app_run_until should see as an answer */
-	bool out_closed; /* the reader of standard output has gone */
-	int out_exit;	 /* another failure of standard output, or EXIT_DONE */
+	bool out_closed;   /* the reader of standard output has gone */
+	int out_exit;      /* another failure of standard output, or EXIT_DONE */
 };
 
 /* The callbacks of a verb; members may be NULL. */
@@ -64,12 +64,12 @@ int app_fail(struct app *app, enum confab_status status);
 /* Tells why a request was not answered with ok; returns the exit code. */
 int app_refused(struct app *app, enum confab_status status, const struct confab_line *line);
 
-/* Runs until `*done`, the end of the connection, or `timeout_ms` without a reply or progress. The exit
- * code: DONE (also after an end that was wished for), or what has been told. */
+/* Runs until `*done`, the end of the connection, or `timeout_ms` without a reply or progress. The
+ * exit code: DONE (also after an end that was wished for), or what has been told. */
 int app_run_until(struct app *app, const bool *done, unsigned timeout_ms);
 
-/* Has somebody pressed Ctrl-C, or has the reader of our output gone? Then the verb's end is near and
- * is no failure of the connection. */
+/* Has somebody pressed Ctrl-C, or has the reader of our output gone? Then the verb's end is near
+ * and is no failure of the connection. */
 bool app_is_leaving(const struct app *app);
 
 #endif

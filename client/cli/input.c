@@ -12,7 +12,7 @@
 struct input {
 	struct thread *thread;
 	struct buf own; /* the main thread's: lines are cut from here */
-	size_t used;	/* bytes at its front that were lent */
+	size_t used;    /* bytes at its front that were lent */
 	size_t scanned; /* bytes known to hold no LF */
 	size_t line_max;
 
@@ -20,9 +20,13 @@ struct input {
 	struct cond *cond; /* `shared` was taken */
 	/* Under the mutex: */
 	struct buf shared;
-	enum status end; /* OK while more may come */
+	enum status end;  /* OK while more may come */
 	struct confab *c; /* whom to wake; NULL after input_stop */
 };
+
+/* The one that was left to its thread at the process's end: held here for tools that look for
+ * leaks, as the thread may be just past its last use. Volatile, or it is not kept at all. */
+static struct input *volatile abandoned;
 
 /* Waits until the piece before was taken, and hands over this one. */
 static bool hand_over(struct input *input, const char *bytes, size_t len, enum status end)
@@ -86,8 +90,8 @@ static bool find_line_end(struct input *input, size_t *ret_at)
 	const char *end = NULL;
 
 	if (input->own.len > input->scanned)
-		end = memchr(input->own.ptr + input->scanned, '\n',
-		    input->own.len - input->scanned);
+		end =
+		    memchr(input->own.ptr + input->scanned, '\n', input->own.len - input->scanned);
 	if (end == NULL) {
 		input->scanned = input->own.len;
 		return false;
@@ -110,9 +114,9 @@ static enum status take_shared(struct input *input)
 	enum status status;
 
 	mutex_lock(input->mutex);
-	status = input->shared.len > 0		   ? STATUS_OK
-		 : input->end == STATUS_OK ? STATUS_AGAIN
-					   : input->end;
+	status = input->shared.len > 0     ? STATUS_OK
+	         : input->end == STATUS_OK ? STATUS_AGAIN
+	                                   : input->end;
 	if (status == STATUS_OK && !buf_put_slice(&input->own, buf_slice(&input->shared)))
 		status = STATUS_NOMEM;
 	buf_clear(&input->shared);
@@ -166,8 +170,10 @@ void input_stop(struct input *input)
 	cond_wake_all(input->cond);
 	mutex_unlock(input->mutex);
 	/* A thread that still waits for input is left alone, with what it needs. */
-	if (!ended)
+	if (!ended) {
+		abandoned = input;
 		return;
+	}
 	thread_join(input->thread);
 	cond_free(input->cond);
 	mutex_free(input->mutex);

@@ -15,22 +15,23 @@
 #include "base/str.h"
 #include "lib/confab.h"
 
+struct buf;
 struct input;
 
 /* Starts to read. A line longer than `line_max` bytes comes in pieces. NOMEM. */
 enum status input_start(struct confab *c, size_t line_max, struct input **ret);
 
 /* The next line without its LF or CR LF, lent until the next call; with `ret_is_piece` (may be
- * NULL) true when the line goes on in the next one. AGAIN when none is there yet: confab_run returns
- * when that changes. EOF at the end, the last line needs no LF. NOMEM, or IO when it cannot be read. */
+ * NULL) true when the line goes on in the next one. AGAIN when none is there yet: confab_run
+ * returns when that changes. EOF at the end, the last line needs no LF. NOMEM, or IO when it cannot
+ * be read. */
 enum status input_line(struct input *input, struct slice *ret_line, bool *ret_is_piece);
 
 /* Before confab_free; afterwards the input wakes nobody. NULL is harmless. */
 void input_stop(struct input *input);
 
-/* All that is left, up to `max` bytes, read blockingly without a thread: for one command on
+/* All of it, up to the maximum of `to`, read blockingly without a thread: for one command on
  * standard input. FULL, NOMEM, IO. */
-struct buf;
 enum status input_all(struct buf *to);
 
 #endif

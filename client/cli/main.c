@@ -13,7 +13,7 @@ static const struct verb {
 	int (*run)(struct app *app, const char *const *words, size_t count);
 } verbs[] = {
     {"send", "ROOM|@USER TEXT…|-", "send a message, or each line of standard input", verb_send},
-    {"tail", "ROOM…", "print what is said in rooms, until it is stopped", verb_tail},
+    {"tail", "ROOM|@USER…", "print what is said in rooms, until it is stopped", verb_tail},
     {"json", "'{\"cmd\":…}'|cmd=… FIELD=VALUE…|-", "one command; print its reply", verb_json},
     {"pipe", "", "the wire itself: lines in, replies and events out", verb_pipe},
     {"chat", "[ROOM|@USER]", "talk in plain lines; /help in it tells more", verb_chat},
@@ -25,7 +25,8 @@ static const struct option options[] = {
     {"user", 'u', "NAME", "log in as this guest (your login name)"},
     {"cert", '\0', "FILE", "log in by this client certificate (PEM), with --key"},
     {"key", '\0', "FILE", "its private key (PEM)"},
-    {"ca", '\0', "FILE", "whom to trust (PEM); else the profile's ca.pem, else the\nsystem's store"},
+    {"ca", '\0', "FILE",
+        "whom to trust (PEM); else the profile's ca.pem, else the\nsystem's store"},
     {"to", '\0', "USER", "the user meant, wherever @USER can stand"},
     {"json", 'j', NULL, "print the lines of the protocol as they are"},
     {"timeout", 't', "SECONDS", "how long to wait for the connection and for answers (10)"},
@@ -64,8 +65,8 @@ static enum status set_to(struct app *app, const char *value, struct error *err)
 	return STATUS_OK;
 }
 
-static enum status set_value(struct app *app, enum settings_key key, const char *name,
-    const char *value, struct error *err)
+static enum status set_value(
+    struct app *app, enum settings_key key, const char *name, const char *value, struct error *err)
 {
 	if (value[0] == '\0')
 		return error_set(err, STATUS_USAGE, "--%s needs a value", name);
@@ -74,8 +75,8 @@ static enum status set_value(struct app *app, enum settings_key key, const char 
 	return STATUS_OK;
 }
 
-static enum status take_option(struct line *line, const char *name, const char *value,
-    struct error *err)
+static enum status take_option(
+    struct line *line, const char *name, const char *value, struct error *err)
 {
 	static const char *const keys[SETTINGS_KEYS] = {"server", "user", "ca", "cert", "key"};
 	struct app *app = &line->app;
@@ -104,8 +105,8 @@ static enum status take_option(struct line *line, const char *name, const char *
 	return STATUS_OK;
 }
 
-static enum status on_argument(void *arg, const struct option *option, const char *value,
-    struct error *err)
+static enum status on_argument(
+    void *arg, const struct option *option, const char *value, struct error *err)
 {
 	struct line *line = arg;
 
@@ -122,15 +123,16 @@ static void print_help(struct app *app)
 	struct buf text;
 
 	buf_init(&text, 16384);
-	buf_put_str(&text, "Usage: confab VERB [WORD…] [OPTION…]\n"
-			   "The client of the chat server Confab.\n\nVerbs:\n");
+	buf_put_str(&text, "usage: confab VERB [WORD…] [OPTION…]\n"
+	                   "The client of the chat server Confab.\n\nVerbs:\n");
 	for (size_t i = 0; i < VERBS; i++)
-		buf_put_fmt(&text, "  %s %s\n                            %s\n", verbs[i].name,
-		    verbs[i].words, verbs[i].summary);
+		buf_put_fmt(&text, "  %s%s%s\n                            %s\n", verbs[i].name,
+		    verbs[i].words[0] != '\0' ? " " : "", verbs[i].words, verbs[i].summary);
 	buf_put_str(&text, "\nOptions:\n");
 	options_help(options, &text);
 	buf_put_str(&text,
-	    "\nA text that starts with a dash comes after --. Data goes to standard output, talk to\n"
+	    "\nA text that starts with a dash comes after --. Data goes to standard output, talk "
+	    "to\n"
 	    "standard error. Exit codes: 0 done, 2 usage, 3 authentication, 4 TLS or certificate,\n"
 	    "5 refused by the server, 6 not found, 7 time-out, 8 no connection or lost, 1 else.\n"
 	    "The manual is confab(1).\n");

@@ -18,15 +18,17 @@ struct room {
 struct membership {
 	struct app *app;
 	void (*on_joined)(void *arg, const char *room, const struct confab_line *line, bool again);
-	void (*on_refused)(void *arg, const char *room, enum confab_status status,
-	    const struct confab_line *line);
+	void (*on_refused)(
+	    void *arg, const char *room, enum confab_status status, const struct confab_line *line);
 	void *arg;
 	struct room room[MEMBERSHIP_MAX];
 };
 
-struct membership *membership_new(struct app *app, void (*on_joined)(void *arg, const char *room,
-    const struct confab_line *line, bool again), void (*on_refused)(void *arg, const char *room,
-    enum confab_status status, const struct confab_line *line), void *arg)
+struct membership *membership_new(struct app *app,
+    void (*on_joined)(void *arg, const char *room, const struct confab_line *line, bool again),
+    void (*on_refused)(
+        void *arg, const char *room, enum confab_status status, const struct confab_line *line),
+    void *arg)
 {
 	struct membership *membership = calloc(1, sizeof *membership);
 
@@ -57,8 +59,8 @@ static struct room *find(const struct membership *membership, const char *name)
 	return NULL;
 }
 
-static void on_reply(void *arg, struct confab *c, enum confab_status status,
-    const struct confab_line *line)
+static void on_reply(
+    void *arg, struct confab *c, enum confab_status status, const struct confab_line *line)
 {
 	struct room *room = arg;
 	struct membership *membership = room->owner;
@@ -92,7 +94,8 @@ static void join(struct room *room)
 	json_put_str(&w, "cmd", "join");
 	json_put_str(&w, "room", room->name);
 	json_end(&w);
-	/* Fails only without memory or connection; the second brings another membership_join_all. */
+	/* Fails only without memory or connection; the second brings another membership_join_all.
+	 */
 	if (confab_request(room->owner->app->c, json.ptr, json.len, on_reply, room) != CONFAB_OK)
 		room->retry_at_ms = clock_mono_ms() + RETRY_MS;
 	buf_release(&json);

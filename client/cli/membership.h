@@ -19,9 +19,11 @@ struct membership;
 /* `on_joined` is called for each good reply to a join, with whether it was one after a loss; and
  * `on_refused` for each bad one, after which the room is wanted no more unless it was entered
  * before: then it is tried again every few seconds. NULL without memory. */
-struct membership *membership_new(struct app *app, void (*on_joined)(void *arg, const char *room,
-    const struct confab_line *line, bool again), void (*on_refused)(void *arg, const char *room,
-    enum confab_status status, const struct confab_line *line), void *arg);
+struct membership *membership_new(struct app *app,
+    void (*on_joined)(void *arg, const char *room, const struct confab_line *line, bool again),
+    void (*on_refused)(
+        void *arg, const char *room, enum confab_status status, const struct confab_line *line),
+    void *arg);
 void membership_free(struct membership *membership);
 
 /* Wants a room, and joins it if the connection is ready. False: too many, or no memory. */

@@ -39,8 +39,8 @@ enum status settings_set(struct settings *settings, enum settings_key key, struc
 
 /* --- The file ------------------------------------------------------------------------------ */
 
-static enum status unknown_key(const char *where, struct slice key, const char *const *names,
-    struct error *err)
+static enum status unknown_key(
+    const char *where, struct slice key, const char *const *names, struct error *err)
 {
 	const char *nearest;
 	char word[65];
@@ -48,14 +48,14 @@ static enum status unknown_key(const char *where, struct slice key, const char *
 	str_copy(word, sizeof word, key);
 	nearest = options_nearest(word, names);
 	if (nearest != NULL)
-		return error_set(err, STATUS_USAGE, "unknown key \"%s\" in %s; did you mean \"%s\"?",
-		    word, where, nearest);
+		return error_set(err, STATUS_USAGE,
+		    "unknown key \"%s\" in %s; did you mean \"%s\"?", word, where, nearest);
 	return error_set(err, STATUS_USAGE, "unknown key \"%s\" in %s", word, where);
 }
 
 /* Checks one profile; fills `settings` from it unless that is NULL. */
-static enum status read_profile(const struct json *profile, struct settings *settings,
-    struct error *err)
+static enum status read_profile(
+    const struct json *profile, struct settings *settings, struct error *err)
 {
 	char where[96];
 
@@ -80,8 +80,7 @@ static enum status read_profile(const struct json *profile, struct settings *set
 	return STATUS_OK;
 }
 
-static enum status no_such_profile(const struct json *profiles, const char *name,
-    struct error *err)
+static enum status no_such_profile(const struct json *profiles, const char *name, struct error *err)
 {
 	char storage[32][64];
 	const char *names[33];
@@ -96,8 +95,8 @@ static enum status no_such_profile(const struct json *profiles, const char *name
 	names[count] = NULL;
 	nearest = options_nearest(name, names);
 	if (nearest != NULL)
-		return error_set(err, STATUS_USAGE, "no profile \"%.64s\"; did you mean \"%s\"?",
-		    name, nearest);
+		return error_set(
+		    err, STATUS_USAGE, "no profile \"%.64s\"; did you mean \"%s\"?", name, nearest);
 	return error_set(err, STATUS_USAGE, "no profile \"%.64s\" in \"profiles\"", name);
 }
 
@@ -110,12 +109,12 @@ static enum status check_top(const struct json *root, struct error *err)
 	for (const struct json *m = json_first(root); m != NULL; m = json_next(m)) {
 		if (slice_is(json_key(m), "default")) {
 			if (json_type(m) != JSON_STRING)
-				return error_set(err, STATUS_USAGE,
-				    "\"default\" must be the name of a profile");
+				return error_set(
+				    err, STATUS_USAGE, "\"default\" must be the name of a profile");
 		} else if (slice_is(json_key(m), "profiles")) {
 			if (json_type(m) != JSON_OBJECT)
-				return error_set(err, STATUS_USAGE,
-				    "\"profiles\" must be an object");
+				return error_set(
+				    err, STATUS_USAGE, "\"profiles\" must be an object");
 		} else {
 			return unknown_key("the file", json_key(m), names, err);
 		}
@@ -222,8 +221,8 @@ static enum status find_ca(struct settings *settings, const char *dir, const cha
 }
 
 /* The folder of the configuration, and its file. */
-static enum status locate(const char *config_file, struct buf *dir, struct buf *file,
-    struct error *err)
+static enum status locate(
+    const char *config_file, struct buf *dir, struct buf *file, struct error *err)
 {
 	enum status status;
 
@@ -255,10 +254,10 @@ static enum status read_file(const char *path, bool may_be_missing, const char *
 	buf_init(&text, CONFIG_MAX);
 	status = file_read(path, &text, err);
 	if (status == STATUS_NOT_FOUND && may_be_missing) {
-		status = profile == NULL ? STATUS_OK
-					 : error_set(err, STATUS_USAGE,
-					       "no profile \"%.64s\": there is no file %.300s",
-					       profile, path);
+		status = profile == NULL
+		             ? STATUS_OK
+		             : error_set(err, STATUS_USAGE,
+		                   "no profile \"%.64s\": there is no file %.300s", profile, path);
 	} else if (status == STATUS_OK) {
 		status = settings_parse(buf_slice(&text), profile, settings, ret_name, &why);
 		if (status != STATUS_OK)
@@ -268,8 +267,8 @@ static enum status read_file(const char *path, bool may_be_missing, const char *
 	return status;
 }
 
-static enum status load(struct settings *settings, const char *config_file, const char *profile,
-    struct error *err)
+static enum status load(
+    struct settings *settings, const char *config_file, const char *profile, struct error *err)
 {
 	char name[64] = "";
 	struct buf dir, file;
@@ -329,8 +328,8 @@ enum status settings_complete(struct settings *settings, const char *config_file
     const char *profile, bool no_login, struct error *err)
 {
 	struct settings from_file = {{NULL}};
-	bool own_cert = settings->value[SETTINGS_CERT] != NULL ||
-			settings->value[SETTINGS_KEY] != NULL;
+	bool own_cert =
+	    settings->value[SETTINGS_CERT] != NULL || settings->value[SETTINGS_KEY] != NULL;
 	bool own_user = settings->value[SETTINGS_USER] != NULL;
 	enum status status = load(&from_file, config_file, profile, err);
 

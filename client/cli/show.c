@@ -10,10 +10,10 @@
 /* Characters that act on a terminal or on the reader instead of being read. */
 static bool is_harmful(uint32_t cp)
 {
-	return cp < 0x20 || (cp >= 0x7F && cp <= 0x9F) || /* C0, DEL, C1 */
+	return cp < 0x20 || (cp >= 0x7F && cp <= 0x9F) ||      /* C0, DEL, C1 */
 	       cp == 0x061C || cp == 0x200E || cp == 0x200F || /* direction marks */
-	       (cp >= 0x202A && cp <= 0x202E) || (cp >= 0x2066 && cp <= 0x206F) ||
-	       cp == 0x2028 || cp == 0x2029 || /* line and paragraph separators */
+	       (cp >= 0x202A && cp <= 0x202E) || (cp >= 0x2066 && cp <= 0x206F) || cp == 0x2028 ||
+	       cp == 0x2029 ||                                 /* line and paragraph separators */
 	       cp == 0x200B || cp == 0x2060 || cp == 0xFEFF || /* of no width */
 	       (cp >= 0xFFF9 && cp <= 0xFFFB) || (cp >= 0xE0000 && cp <= 0xE007F);
 }
@@ -123,14 +123,15 @@ static void put_message(struct buf *to, const struct json *event, const char *se
 	if (slice_is(kind, "action"))
 		buf_put_str(to, "* ");
 	put_name(to, event, "from");
-	buf_put_str(to, slice_is(kind, "action") ? " "
-			: slice_is(kind, "notice") ? " (notice): " : ": ");
+	buf_put_str(to, slice_is(kind, "action")   ? " "
+	                : slice_is(kind, "notice") ? " (notice): "
+	                                           : ": ");
 	show_block(to, field(event, "text"));
 	buf_put_char(to, '\n');
 }
 
-static void put_remark(struct buf *to, const struct json *event, const char *self,
-    const char *what, const char *more)
+static void put_remark(
+    struct buf *to, const struct json *event, const char *self, const char *what, const char *more)
 {
 	put_head(to, event, self);
 	buf_put_str(to, "-- ");

@@ -11,8 +11,8 @@ struct question {
 	int exit_code;
 };
 
-static void on_reply(void *arg, struct confab *c, enum confab_status status,
-    const struct confab_line *line)
+static void on_reply(
+    void *arg, struct confab *c, enum confab_status status, const struct confab_line *line)
 {
 	struct question *question = arg;
 
@@ -43,7 +43,7 @@ static enum status read_command(const struct app *app, const char *const *words,
 	if (words[0][0] == '{') {
 		buf_put_str(json, words[0]);
 		return json->failed ? error_set(err, STATUS_USAGE, "the command is too long")
-				    : STATUS_OK;
+		                    : STATUS_OK;
 	}
 	status = input_all(json);
 	if (status != STATUS_OK)
@@ -99,7 +99,8 @@ int verb_json(struct app *app, const char *const *words, size_t count)
 		result = ask(app, buf_slice(&json));
 	} else {
 		app_error("%s", err.text);
-		result = status == STATUS_USAGE || status == STATUS_INVALID ? EXIT_USAGE : EXIT_OTHER;
+		result =
+		    status == STATUS_USAGE || status == STATUS_INVALID ? EXIT_USAGE : EXIT_OTHER;
 	}
 	buf_release(&json);
 	return result;

@@ -28,8 +28,8 @@ static void on_line(void *arg, struct confab *c, const struct confab_line *line)
 	app_print_line(pipe->app, line);
 }
 
-static void on_end_reply(void *arg, struct confab *c, enum confab_status status,
-    const struct confab_line *line)
+static void on_end_reply(
+    void *arg, struct confab *c, enum confab_status status, const struct confab_line *line)
 {
 	struct pipe *pipe = arg;
 
@@ -77,7 +77,7 @@ static void send_more(struct pipe *pipe, struct input *input)
 		else if (is_piece)
 			fail_input(pipe, "a line is longer than 1 MiB");
 		else if (line.len > 0 &&
-			 confab_send_line(pipe->app->c, line.ptr, line.len) != CONFAB_OK)
+		         confab_send_line(pipe->app->c, line.ptr, line.len) != CONFAB_OK)
 			pipe->exit_code = app_fail(pipe->app, CONFAB_LOST);
 	}
 }

@@ -11,7 +11,7 @@
 #include "wire/json.h"
 #include "wire/tables.h"
 
-#define WINDOW 64 /* messages on their way, when all goes well */
+#define WINDOW 64     /* messages on their way, when all goes well */
 #define WAIT_MAX_S 60 /* for a server that says "later" */
 
 /* A message until the server has taken it. */
@@ -26,9 +26,9 @@ struct sender {
 	struct app *app;
 	const char *target; /* "room" or "@user" */
 	struct list again;  /* refused for now, in order; go before what is read next */
-	uint64_t count;	    /* items made so far */
+	uint64_t count;     /* items made so far */
 	unsigned on_way;
-	unsigned window;	/* 1 until the first was taken: it finds out whether to join */
+	unsigned window;        /* 1 until the first was taken: it finds out whether to join */
 	uint64_t wait_until_ms; /* not before this */
 	bool joining, joined;
 	int exit_code; /* once it is not EXIT_DONE, nothing more is sent */
@@ -57,8 +57,8 @@ static void put_back(struct sender *sender, struct item *item)
 	list_put(at, &item->node); /* in front of `at` */
 }
 
-static void on_joined(void *arg, struct confab *c, enum confab_status status,
-    const struct confab_line *line)
+static void on_joined(
+    void *arg, struct confab *c, enum confab_status status, const struct confab_line *line)
 {
 	struct sender *sender = arg;
 
@@ -101,8 +101,8 @@ static void wait_a_little(struct sender *sender, const struct confab_line *line)
 	sender->wait_until_ms = clock_mono_ms() + (uint64_t)seconds * 1000;
 }
 
-static void on_reply(void *arg, struct confab *c, enum confab_status status,
-    const struct confab_line *line)
+static void on_reply(
+    void *arg, struct confab *c, enum confab_status status, const struct confab_line *line)
 {
 	struct item *item = arg;
 	struct sender *sender = item->sender;
@@ -131,8 +131,8 @@ static void on_reply(void *arg, struct confab *c, enum confab_status status,
 
 static bool send_item(struct sender *sender, struct item *item)
 {
-	enum confab_status status = confab_say(sender->app->c, sender->target,
-	    buf_text(&item->text), on_reply, item);
+	enum confab_status status =
+	    confab_say(sender->app->c, sender->target, buf_text(&item->text), on_reply, item);
 
 	if (status == CONFAB_OK) {
 		sender->on_way++;
@@ -244,14 +244,16 @@ static int run(struct sender *sender, struct input *input)
 
 		if (sender->on_way == 0 && !sender->joining) {
 			heard_ms = clock_mono_ms();
-			if (sender->exit_code != EXIT_DONE || (all && list_is_empty(&sender->again)))
+			if (sender->exit_code != EXIT_DONE ||
+			    (all && list_is_empty(&sender->again)))
 				return sender->exit_code;
 		}
 		status = confab_run(app->c, patience(sender));
 		if (confab_state(app->c) == CONFAB_ENDED) {
 			if (app_is_leaving(app))
 				return fail(sender, EXIT_OTHER);
-			return fail(sender, app_fail(app, status == CONFAB_OK ? CONFAB_LOST : status));
+			return fail(
+			    sender, app_fail(app, status == CONFAB_OK ? CONFAB_LOST : status));
 		}
 		if (sender->on_way != before || (sender->on_way == 0 && !sender->joining)) {
 			heard_ms = clock_mono_ms();
@@ -267,7 +269,7 @@ static int check_text(struct slice text)
 {
 	if (text.len == 0) {
 		app_error("there is nothing to send: say what after the room, or - for standard "
-			  "input");
+		          "input");
 		return EXIT_USAGE;
 	}
 	if (!utf8_is_valid(text)) {

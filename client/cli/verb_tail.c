@@ -59,8 +59,8 @@ static void on_joined(void *arg, const char *room, const struct confab_line *lin
 	app_note(tail->app, again ? "listening to %s again" : "listening to %s", room);
 }
 
-static void on_refused(void *arg, const char *room, enum confab_status status,
-    const struct confab_line *line)
+static void on_refused(
+    void *arg, const char *room, enum confab_status status, const struct confab_line *line)
 {
 	struct tail *tail = arg;
 	int exit_code = app_refused(tail->app, status, line);
@@ -113,10 +113,11 @@ static int check_words(const struct app *app, const char *const *words, size_t c
 		bool is_user = words[i][0] == '@';
 
 		if (is_user ? proto_is_user_name(slice_of(words[i] + 1))
-			    : proto_is_room_name(slice_of(words[i])))
+		            : proto_is_room_name(slice_of(words[i])))
 			continue;
-		app_error("\"%.80s\" is no name of a room: lower-case letters, digits, '.', '_' and "
-			  "'-'",
+		app_error(
+		    "\"%.80s\" is no name of a room: lower-case letters, digits, '.', '_' and "
+		    "'-'",
 		    words[i]);
 		return EXIT_USAGE;
 	}

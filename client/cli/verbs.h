@@ -1,6 +1,6 @@
 /*
- * The verbs of the program, one file each. `words` are the command line's words behind the verb; the
- * result is the exit code, and what went wrong has been told.
+ * The verbs of the program, one file each. `words` are the command line's words behind the verb;
+ * the result is the exit code, and what went wrong has been told.
  */
 #ifndef CONFAB_CLI_VERBS_H
 #define CONFAB_CLI_VERBS_H

@@ -26,8 +26,8 @@ static enum status cut_word(const char *text, struct word *ret, struct error *er
 	if (ret->is_raw)
 		ret->name.len--;
 	if (ret->name.len == 0)
-		return error_set(err, STATUS_USAGE, "\"%.80s\" has no field's name before the =",
-		    text);
+		return error_set(
+		    err, STATUS_USAGE, "\"%.80s\" has no field's name before the =", text);
 	return STATUS_OK;
 }
 
@@ -45,13 +45,13 @@ static enum status unknown_command(struct slice name, struct error *err)
 	/* A newer server may know it, so this only helps with slips. */
 	if (nearest == NULL)
 		return STATUS_OK;
-	return error_set(err, STATUS_USAGE, "unknown command cmd=%s; did you mean cmd=%s?", word,
-	    nearest);
+	return error_set(
+	    err, STATUS_USAGE, "unknown command cmd=%s; did you mean cmd=%s?", word, nearest);
 }
 
 /* Finds the command among the words; STATUS_NOT_FOUND for one the tables do not know. */
-static enum status find_command(const char *const *words, size_t count, enum proto_cmd *ret,
-    struct error *err)
+static enum status find_command(
+    const char *const *words, size_t count, enum proto_cmd *ret, struct error *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct word word;
@@ -66,8 +66,9 @@ static enum status find_command(const char *const *words, size_t count, enum pro
 		status = unknown_command(word.value, err);
 		return status == STATUS_OK ? STATUS_NOT_FOUND : status;
 	}
-	return error_set(err, STATUS_USAGE, "no cmd=… among the words (as in cmd=send room=dev "
-					    "text=hi)");
+	return error_set(err, STATUS_USAGE,
+	    "no cmd=… among the words (as in cmd=send room=dev "
+	    "text=hi)");
 }
 
 /* The kind the tables give a field, TEXT where they know none. */
@@ -111,8 +112,8 @@ static enum status check_raw(const struct word *word, struct error *err)
 	return STATUS_OK;
 }
 
-static enum status put_word(const struct word *word, enum proto_kind kind, struct buf *to,
-    struct error *err)
+static enum status put_word(
+    const struct word *word, enum proto_kind kind, struct buf *to, struct error *err)
 {
 	struct slice value = word->value;
 	int64_t number;
@@ -136,8 +137,8 @@ static enum status put_word(const struct word *word, enum proto_kind kind, struc
 	return STATUS_OK;
 }
 
-enum status words_to_json(const char *const *words, size_t count, const char *to_user,
-    struct buf *to, struct error *err)
+enum status words_to_json(
+    const char *const *words, size_t count, const char *to_user, struct buf *to, struct error *err)
 {
 	const struct proto_cmd_row *row = NULL;
 	enum proto_cmd cmd;

@@ -10,7 +10,7 @@
 #include "base/status.h"
 
 /* Appends the object. `to_user` (or NULL) becomes the field "to". USAGE with a sentence. */
-enum status words_to_json(const char *const *words, size_t count, const char *to_user,
-    struct buf *to, struct error *err);
+enum status words_to_json(
+    const char *const *words, size_t count, const char *to_user, struct buf *to, struct error *err);
 
 #endif

@@ -1,14 +1,10 @@
 #include "lib/confab.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
-#include "base/list.h"
 #include "confab_version.h"
+#include "lib/confab_private.h"
 #include "lib/identity.h"
-#include "lib/pending.h"
-#include "lib/session.h"
-#include "net/loop.h"
 #include "net/socket.h"
 #include "os/thread.h"
 
@@ -22,24 +18,6 @@ struct post {
 	struct list node;
 	void (*fn)(void *arg, struct confab *c);
 	void *arg;
-};
-
-struct confab {
-	struct loop *loop;
-	struct session *session;
-	struct tls_context *context;
-	struct pending pending;
-	struct mutex *mutex; /* for `posts`, which other threads append to */
-	struct list posts;
-	void (*on_line)(void *arg, struct confab *c, const struct confab_line *line);
-	void (*on_state)(void *arg, struct confab *c, enum confab_state state,
-	    enum confab_status status, const char *text);
-	void *arg;
-	char host[256];
-	char label[256 + 8];
-	uint16_t port;
-	char *user, *device;
-	struct error error;
 };
 
 /* --- Status -------------------------------------------------------------------------------- */
@@ -108,8 +86,7 @@ const char *confab_status_text(enum confab_status status)
 	return index < sizeof texts / sizeof *texts ? texts[index] : texts[CONFAB_OTHER];
 }
 
-/* Remembers a failure for confab_error_text. */
-static enum confab_status fail(struct confab *c, enum status status, const char *text)
+enum confab_status libconfab_fail(struct confab *c, enum status status, const char *text)
 {
 	error_set(&c->error, status, "%s", text);
 	return public_status(status);
@@ -254,8 +231,8 @@ const char *confab_version(void)
 }
 
 /* Copies the strings, as the caller's may go. */
-static enum status take_options(struct confab *c, const struct confab_options *options,
-    struct error *err)
+static enum status take_options(
+    struct confab *c, const struct confab_options *options, struct error *err)
 {
 	const char *server = options->server != NULL ? options->server : "localhost";
 	enum status status;
@@ -264,8 +241,8 @@ static enum status take_options(struct confab *c, const struct confab_options *o
 	status = socket_split(server, c->host, sizeof c->host, &c->port, err);
 	if (status != STATUS_OK)
 		return status;
-	snprintf(c->label, sizeof c->label,
-	    strchr(c->host, ':') != NULL ? "[%s]:%u" : "%s:%u", c->host, (unsigned)c->port);
+	snprintf(c->label, sizeof c->label, strchr(c->host, ':') != NULL ? "[%s]:%u" : "%s:%u",
+	    c->host, (unsigned)c->port);
 	if (options->user != NULL && !proto_is_user_name(slice_of(options->user)))
 		return error_set(err, STATUS_USAGE,
 		    "\"%.64s\" is no user name: lower-case letters, digits, '.', '_' and '-', at "
@@ -280,8 +257,8 @@ static enum status take_options(struct confab *c, const struct confab_options *o
 	return STATUS_OK;
 }
 
-static enum status open_session(struct confab *c, const struct confab_options *options,
-    struct error *err)
+static enum status open_session(
+    struct confab *c, const struct confab_options *options, struct error *err)
 {
 	struct loop_handlers handlers = {.on_wake = on_wake, .arg = c};
 	struct session_options session = {
@@ -308,8 +285,8 @@ static enum status open_session(struct confab *c, const struct confab_options *o
 	return status;
 }
 
-enum confab_status confab_new(const struct confab_options *options, struct confab **ret,
-    char *error, size_t size)
+enum confab_status confab_new(
+    const struct confab_options *options, struct confab **ret, char *error, size_t size)
 {
 	struct error err = {.status = STATUS_OK};
 	struct confab *c;
@@ -329,8 +306,8 @@ enum confab_status confab_new(const struct confab_options *options, struct confa
 	c->mutex = mutex_new();
 	result = public_status(take_options(c, options, &err));
 	if (result == CONFAB_OK) {
-		result = public_status(identity_load(options->ca_file, options->cert_file,
-		    options->key_file, &c->context, &err));
+		result = public_status(identity_load(
+		    options->ca_file, options->cert_file, options->key_file, &c->context, &err));
 		if (result != CONFAB_OK && result != CONFAB_USAGE && result != CONFAB_NOMEM)
 			result = CONFAB_FILE;
 	}
@@ -370,7 +347,7 @@ enum confab_status confab_start(struct confab *c)
 	enum status status = session_start(c->session);
 
 	if (status != STATUS_OK)
-		return fail(c, status, "there is a connection already");
+		return libconfab_fail(c, status, "there is a connection already");
 	return CONFAB_OK;
 }
 
@@ -388,7 +365,8 @@ enum confab_status confab_connect(struct confab *c)
 	if (state == CONFAB_READY)
 		return CONFAB_OK;
 	status = public_status(session_verdict(c->session)->status);
-	/* Ended well, but not ready: a callback has called confab_quit, or the server is leaving. */
+	/* Ended well, but not ready: a callback has called confab_quit, or the server is leaving.
+	 */
 	return status != CONFAB_OK ? status : CONFAB_LOST;
 }
 
@@ -444,144 +422,6 @@ size_t confab_pending(const struct confab *c)
 size_t confab_backlog(const struct confab *c)
 {
 	return session_backlog(c->session);
-}
-
-/* --- Sending ------------------------------------------------------------------------------- */
-
-static enum confab_status send_line(struct confab *c, struct slice line)
-{
-	enum status status = session_send(c->session, line);
-
-	switch (status) {
-	case STATUS_OK:
-		return CONFAB_OK;
-	case STATUS_AGAIN:
-		return fail(c, status, "too much waits to be sent already");
-	case STATUS_FULL:
-		return fail(c, status, "the line is too long");
-	case STATUS_CLOSED:
-		return fail(c, status, "there is no connection");
-	default:
-		return fail(c, status, status_text(status));
-	}
-}
-
-enum confab_status confab_send_line(struct confab *c, const char *line, size_t len)
-{
-	if (memchr(line, '\n', len) != NULL)
-		return fail(c, STATUS_USAGE, "a line end inside a line");
-	return send_line(c, slice_make(line, len));
-}
-
-/* The id of the caller's in its wire form, if there is one that a server would take. */
-static enum status read_id(const struct json *value, struct request_id *ret)
-{
-	if (json_type(value) == JSON_STRING && json_text(value).len <= PROTO_ID_MAX) {
-		struct slice text = json_text(value);
-
-		ret->kind = REQUEST_ID_TEXT;
-		ret->len = (unsigned char)text.len;
-		str_copy(ret->text, sizeof ret->text, text);
-		return STATUS_OK;
-	}
-	if (json_int(value, &ret->number) && ret->number >= 0) {
-		ret->kind = REQUEST_ID_INT;
-		return STATUS_OK;
-	}
-	return STATUS_USAGE;
-}
-
-/* The object as one line. Line ends in it are white space between its tokens, as a string cannot
- * hold them. An id of ours goes in front of the first member. */
-static void put_request(struct buf *to, struct slice json, bool is_empty,
-    const struct request_id *own_id)
-{
-	size_t start;
-
-	json = slice_trim(json);
-	if (own_id != NULL) {
-		buf_put_fmt(to, "{\"id\":%lld%s", (long long)own_id->number, is_empty ? "" : ",");
-		json.ptr++;
-		json.len--;
-	}
-	start = to->len;
-	buf_put_slice(to, json);
-	for (size_t i = start; i < to->len; i++)
-		if (to->ptr[i] == '\n' || to->ptr[i] == '\r')
-			to->ptr[i] = ' ';
-}
-
-static enum confab_status send_request(struct confab *c, struct slice json,
-    const struct json *root, confab_reply_fn *fn, void *arg)
-{
-	const struct json *given = json_get(root, "id");
-	struct request_id id = {.kind = REQUEST_ID_NONE};
-	enum confab_status result;
-	enum status status;
-	struct buf line;
-
-	if (given == NULL)
-		id = pending_number(&c->pending);
-	else if (read_id(given, &id) != STATUS_OK)
-		return fail(c, STATUS_USAGE,
-		    "\"id\" is neither a string of at most 64 bytes nor a whole number");
-	status = pending_put(&c->pending, &id, fn, arg);
-	if (status == STATUS_FULL)
-		return fail(c, status, "too many requests wait for their reply");
-	if (status == STATUS_EXISTS)
-		return fail(c, status, "a request with that id waits for its reply");
-	if (status != STATUS_OK)
-		return fail(c, status, status_text(status));
-	buf_init(&line, CONFAB_LINE_MAX + 64);
-	put_request(&line, json, json_first(root) == NULL, given == NULL ? &id : NULL);
-	result = line.failed ? fail(c, STATUS_FULL, "the request is too long")
-			     : send_line(c, buf_slice(&line));
-	buf_release(&line);
-	if (result != CONFAB_OK)
-		free(pending_take(&c->pending, &id));
-	return result;
-}
-
-enum confab_status confab_request(struct confab *c, const char *json, size_t len,
-    confab_reply_fn *fn, void *arg)
-{
-	struct json *root;
-	struct error err;
-	enum confab_status result;
-	enum status status = json_parse(slice_make(json, len), &root, &err);
-
-	if (status == STATUS_INVALID)
-		return fail(c, STATUS_USAGE, err.text);
-	if (status != STATUS_OK)
-		return fail(c, status, status_text(status));
-	if (json_type(root) != JSON_OBJECT)
-		result = fail(c, STATUS_USAGE, "a request is a JSON object");
-	else
-		result = send_request(c, slice_make(json, len), root, fn, arg);
-	json_free(root);
-	return result;
-}
-
-enum confab_status confab_say(struct confab *c, const char *target, const char *text,
-    confab_reply_fn *fn, void *arg)
-{
-	enum confab_status result;
-	struct json_writer w;
-	struct buf json;
-
-	buf_init(&json, CONFAB_LINE_MAX);
-	json_begin(&w, &json);
-	json_put_str(&w, "cmd", "send");
-	if (target[0] == '@')
-		json_put_str(&w, "to", target + 1);
-	else
-		json_put_str(&w, "room", target);
-	json_put_str(&w, "text", text);
-	json_end(&w);
-	result = json.failed ? fail(c, STATUS_FULL, "the text is too long")
-			     : confab_request(c, json.ptr, json.len, fn, arg);
-	buf_release(&json);
-	return result;
 }
 
 /* --- Reading a line ------------------------------------------------------------------------ */

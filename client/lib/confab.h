@@ -39,23 +39,23 @@
 extern "C" {
 #endif
 
-struct confab;	    /* a connection */
+struct confab;      /* a connection */
 struct confab_line; /* a line from the server, lent to a callback */
 
 enum confab_status {
 	CONFAB_OK = 0,
-	CONFAB_NOMEM = 1,	/* out of memory, threads or files */
-	CONFAB_USAGE = 2,	/* an argument or option is wrong */
-	CONFAB_FILE = 3,	/* a certificate, key or CA file is missing, unreadable or wrong */
-	CONFAB_AUTH = 4,	/* login refused: auth_failed, not_logged_in, name_taken */
-	CONFAB_TLS = 5,		/* the TLS handshake or the TLS stream failed */
-	CONFAB_VERIFY = 6,	/* the server's certificate is not trusted or is for another name */
-	CONFAB_REFUSED = 7,	/* the server answered "ok":false with any other error */
-	CONFAB_NOT_FOUND = 8,	/* no_such_room, no_such_user */
-	CONFAB_TIMEOUT = 9,	/* no connection, no login or no end in time */
+	CONFAB_NOMEM = 1,     /* out of memory, threads or files */
+	CONFAB_USAGE = 2,     /* an argument or option is wrong */
+	CONFAB_FILE = 3,      /* a certificate, key or CA file is missing, unreadable or wrong */
+	CONFAB_AUTH = 4,      /* login refused: auth_failed, not_logged_in, name_taken */
+	CONFAB_TLS = 5,       /* the TLS handshake or the TLS stream failed */
+	CONFAB_VERIFY = 6,    /* the server's certificate is not trusted or is for another name */
+	CONFAB_REFUSED = 7,   /* the server answered "ok":false with any other error */
+	CONFAB_NOT_FOUND = 8, /* no_such_room, no_such_user */
+	CONFAB_TIMEOUT = 9,   /* no connection, no login or no end in time */
 	CONFAB_UNREACHABLE = 10, /* refused, no route, or the name cannot be resolved */
-	CONFAB_LOST = 11,	/* the connection was lost, or there is none now */
-	CONFAB_LIMIT = 12,	/* too much is waiting already, or a line is too long */
+	CONFAB_LOST = 11,        /* the connection was lost, or there is none now */
+	CONFAB_LIMIT = 12,       /* too much is waiting already, or a line is too long */
 	CONFAB_OTHER = 13
 };
 
@@ -70,25 +70,25 @@ enum confab_state {
 
 enum confab_kind { CONFAB_REPLY = 0, CONFAB_EVENT = 1 };
 
-#define CONFAB_LINE_MAX 1048576 /* bytes of a line in either direction */
-#define CONFAB_PENDING_MAX 1024 /* requests that wait for their reply */
+#define CONFAB_LINE_MAX 1048576    /* bytes of a line in either direction */
+#define CONFAB_PENDING_MAX 1024    /* requests that wait for their reply */
 #define CONFAB_BACKLOG_MAX 4194304 /* bytes that wait to be sent */
 
 /* Zero all members (`= {sizeof options}`) and fill in what is wanted; everything is copied. */
 struct confab_options {
-	size_t size;		/* sizeof(struct confab_options) */
-	const char *server;	/* "host", "host:port", "[v6]:port"; NULL: "localhost:8572" */
-	const char *ca_file;	/* PEM, whom to trust; NULL: the system's store */
-	const char *cert_file;	/* PEM, to log in by certificate, with key_file; or NULL */
-	const char *key_file;	/* PEM */
-	const char *user;	/* a guest's name; NULL: the one the certificate names */
-	const char *device;	/* shown to the user's other sessions, or NULL */
-	unsigned connect_ms;	/* for socket, TLS, greeting and login in all; 0: 10,000 */
-	int no_login;		/* stop at the greeting: the caller logs in by itself */
-	int reconnect;		/* after a loss try again (500 ms doubling to 60 s, full jitter) */
+	size_t size;           /* sizeof(struct confab_options) */
+	const char *server;    /* "host", "host:port", "[v6]:port"; NULL: "localhost:8572" */
+	const char *ca_file;   /* PEM, whom to trust; NULL: the system's store */
+	const char *cert_file; /* PEM, to log in by certificate, with key_file; or NULL */
+	const char *key_file;  /* PEM */
+	const char *user;      /* a guest's name; NULL: the one the certificate names */
+	const char *device;    /* shown to the user's other sessions, or NULL */
+	unsigned connect_ms;   /* for socket, TLS, greeting and login in all; 0: 10,000 */
+	int no_login;          /* stop at the greeting: the caller logs in by itself */
+	int reconnect;         /* after a loss try again (500 ms doubling to 60 s, full jitter) */
 
-	/* A line came: reply or event, the library's own pings excepted. A reply comes here first and
-	 * then to the callback of its request. May be NULL. */
+	/* A line came: reply or event, the library's own pings excepted. A reply comes here first
+	 * and then to the callback of its request. May be NULL. */
 	void (*on_line)(void *arg, struct confab *c, const struct confab_line *line);
 	/* The state has changed; `status` and `text` say why for WAITING and ENDED. May be NULL. */
 	void (*on_state)(void *arg, struct confab *c, enum confab_state state,
@@ -96,10 +96,10 @@ struct confab_options {
 	void *arg;
 };
 
-/* The end of a request. CONFAB_OK: "ok":true. AUTH, NOT_FOUND, REFUSED: "ok":false, the line's name is
- * the code. LOST: no reply will come, line is NULL, and whether it took effect is not known. */
-typedef void confab_reply_fn(void *arg, struct confab *c, enum confab_status status,
-    const struct confab_line *line);
+/* The end of a request. CONFAB_OK: "ok":true. AUTH, NOT_FOUND, REFUSED: "ok":false, the line's name
+ * is the code. LOST: no reply will come, line is NULL, and whether it took effect is not known. */
+typedef void confab_reply_fn(
+    void *arg, struct confab *c, enum confab_status status, const struct confab_line *line);
 
 /* --- Start and end ------------------------------------------------------------------------- */
 
@@ -113,8 +113,8 @@ CONFAB_API const char *confab_version(void);
 
 /* Reads the files, connects nothing yet. USAGE, FILE, NOMEM; `error` (may be NULL) gets a
  * sentence, and *ret is untouched. */
-CONFAB_API enum confab_status confab_new(const struct confab_options *options, struct confab **ret,
-    char *error, size_t size);
+CONFAB_API enum confab_status confab_new(
+    const struct confab_options *options, struct confab **ret, char *error, size_t size);
 
 /* Cuts off what is still open, without a goodbye, and frees everything; confab_close first ends
  * it well. May wait for a name look-up that is on its way. NULL is harmless. */
@@ -170,12 +170,12 @@ CONFAB_API enum confab_status confab_send_line(struct confab *c, const char *lin
  * caller's must not be among those that wait. `fn` (may be NULL) is called exactly once if this
  * returned OK. USAGE when it is no JSON object, else as above, and LIMIT when
  * CONFAB_PENDING_MAX requests wait. */
-CONFAB_API enum confab_status confab_request(struct confab *c, const char *json, size_t len,
-    confab_reply_fn *fn, void *arg);
+CONFAB_API enum confab_status confab_request(
+    struct confab *c, const char *json, size_t len, confab_reply_fn *fn, void *arg);
 
 /* Sends a message to "room" or "@user". */
-CONFAB_API enum confab_status confab_say(struct confab *c, const char *target, const char *text,
-    confab_reply_fn *fn, void *arg);
+CONFAB_API enum confab_status confab_say(
+    struct confab *c, const char *target, const char *text, confab_reply_fn *fn, void *arg);
 
 /* --- Reading a line ------------------------------------------------------------------------ */
 
@@ -189,18 +189,18 @@ CONFAB_API const char *confab_line_name(const struct confab_line *line);
 
 /* A field that is a string, cut to fit and ended by NUL; returns its whole length in bytes, or -1
  * (and "") if there is none. What others wrote may hold control characters: not for terminals. */
-CONFAB_API long confab_line_text(const struct confab_line *line, const char *field, char *to,
-    size_t size);
+CONFAB_API long confab_line_text(
+    const struct confab_line *line, const char *field, char *to, size_t size);
 
 /* A field that is a whole number; 1, or 0 if there is none. */
 CONFAB_API int confab_line_int(const struct confab_line *line, const char *field, int64_t *ret);
 
 /* --- Other threads ------------------------------------------------------------------------- */
 
-/* Has `fn(arg, c)` called from within confab_run, in the order posted. NOMEM, and then it never is. What is
- * posted and not run by confab_free is dropped. Any thread, before confab_free. */
-CONFAB_API enum confab_status confab_post(struct confab *c, void (*fn)(void *arg, struct confab *c),
-    void *arg);
+/* Has `fn(arg, c)` called from within confab_run, in the order posted. NOMEM, and then it never is.
+ * What is posted and not run by confab_free is dropped. Any thread, before confab_free. */
+CONFAB_API enum confab_status confab_post(
+    struct confab *c, void (*fn)(void *arg, struct confab *c), void *arg);
 
 /* Makes a confab_run that waits, or the next one, return soon. Any thread, before confab_free. */
 CONFAB_API void confab_wake(struct confab *c);

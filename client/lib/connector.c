@@ -31,8 +31,8 @@ static void attempt(void *arg)
 	loop_wake(connector->loop);
 }
 
-enum status connector_start(struct loop *loop, const char *host, uint16_t port,
-    unsigned timeout_ms, struct connector **ret)
+enum status connector_start(
+    struct loop *loop, const char *host, uint16_t port, unsigned timeout_ms, struct connector **ret)
 {
 	struct connector *connector = calloc(1, sizeof *connector);
 
@@ -60,8 +60,8 @@ static void release(struct connector *connector)
 	free(connector);
 }
 
-enum status connector_poll(struct connector *connector, socket_handle *ret_socket,
-    struct error *err)
+enum status connector_poll(
+    struct connector *connector, socket_handle *ret_socket, struct error *err)
 {
 	enum status status;
 

@@ -14,12 +14,12 @@
 struct connector;
 
 /* Starts the attempt; wakes `loop` when it is done. NOMEM. */
-enum status connector_start(struct loop *loop, const char *host, uint16_t port,
-    unsigned timeout_ms, struct connector **ret);
+enum status connector_start(struct loop *loop, const char *host, uint16_t port, unsigned timeout_ms,
+    struct connector **ret);
 
 /* AGAIN while it is on its way. Else the outcome of socket_connect, and the connector is freed. */
-enum status connector_poll(struct connector *connector, socket_handle *ret_socket,
-    struct error *err);
+enum status connector_poll(
+    struct connector *connector, socket_handle *ret_socket, struct error *err);
 
 /* Makes it end soon (INTERRUPTED, unless it is done already); poll still has to be called. */
 void connector_cancel(struct connector *connector);

@@ -16,8 +16,9 @@ enum status identity_load(const char *ca_file, const char *cert_file, const char
 	enum status status;
 
 	if ((cert_file == NULL) != (key_file == NULL))
-		return error_set(err, STATUS_USAGE, "a client certificate and its key belong "
-						    "together: %s is missing",
+		return error_set(err, STATUS_USAGE,
+		    "a client certificate and its key belong "
+		    "together: %s is missing",
 		    cert_file == NULL ? "the certificate" : "the key");
 	buf_init(&ca, PEM_MAX);
 	buf_init(&cert, PEM_MAX);

@@ -49,8 +49,8 @@ struct request_id pending_number(struct pending *pending)
 	return id;
 }
 
-enum status pending_put(struct pending *pending, const struct request_id *id, confab_reply_fn *fn,
-    void *arg)
+enum status pending_put(
+    struct pending *pending, const struct request_id *id, confab_reply_fn *fn, void *arg)
 {
 	struct pending_request *request;
 

@@ -33,8 +33,8 @@ void pending_release(struct pending *pending);
 struct request_id pending_number(struct pending *pending);
 
 /* FULL, EXISTS (that id waits already), NOMEM. */
-enum status pending_put(struct pending *pending, const struct request_id *id, confab_reply_fn *fn,
-    void *arg);
+enum status pending_put(
+    struct pending *pending, const struct request_id *id, confab_reply_fn *fn, void *arg);
 
 /* Takes the request of that id out, for the caller to free(); NULL if there is none. */
 struct pending_request *pending_take(struct pending *pending, const struct request_id *id);

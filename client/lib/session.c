@@ -2,43 +2,14 @@
 
 #include <stdlib.h>
 
-#include "base/rng.h"
 #include "lib/backoff.h"
-#include "lib/connector.h"
-#include "net/conn.h"
+#include "lib/session_private.h"
 #include "os/random.h"
-#include "wire/json.h"
 
-#define QUIT_MS 2000	      /* for the server to answer `quit` and end */
-#define WATCH_MS 30000	      /* how often silence is looked at */
+#define QUIT_MS 2000          /* for the server to answer `quit` and end */
 #define SILENCE_ASK_MS 150000 /* longer than the server's own interval of pings */
 #define SILENCE_END_MS 210000
-#define STABLE_MS 10000	      /* a connection that lasted so long starts the back-off anew */
-
-/* Ids of the library's own requests; replies to the ping are not shown to anybody. */
-#define ID_LOGIN "confab-login"
-#define ID_QUIT "confab-quit"
-#define ID_PING "confab-ping"
-
-enum phase { PHASE_SOCKET, PHASE_TLS, PHASE_GREETING, PHASE_LOGIN, PHASE_OPEN };
-
-struct session {
-	struct loop *loop;
-	struct session_options options;
-	enum confab_state state;
-	enum phase phase;
-	struct connector *connector;
-	struct conn *conn;
-	struct loop_timer *timer; /* by state: the way to ready, the wait, the quit */
-	uint64_t begun_ms, ready_ms, heard_ms;
-	bool asked; /* for a sign of life */
-	bool was_ready;
-	bool transient; /* the verdict is one that may pass by itself */
-	unsigned failures;
-	struct rng rng;
-	char user[PROTO_USER_MAX + 1];
-	struct error verdict;
-};
+#define STABLE_MS 10000 /* a connection that lasted so long starts the back-off anew */
 
 enum status session_refusal(struct slice code)
 {
@@ -59,7 +30,7 @@ enum status session_refusal(struct slice code)
 	}
 }
 
-static void set_state(struct session *session, enum confab_state state)
+void session_set_state(struct session *session, enum confab_state state)
 {
 	session->state = state;
 	session->options.on_state(session->options.arg, state);
@@ -83,17 +54,17 @@ static void settle(struct session *session)
 	session->ready_ms = 0;
 	loop_timer_stop(session->timer);
 	if (!may_retry(session)) {
-		set_state(session, CONFAB_ENDED);
+		session_set_state(session, CONFAB_ENDED);
 		return;
 	}
 	loop_timer_start(session->timer, backoff_delay_ms(session->failures, &session->rng), 0);
 	session->failures++;
-	set_state(session, CONFAB_WAITING);
+	session_set_state(session, CONFAB_WAITING);
 }
 
 /* --- Sending ------------------------------------------------------------------------------- */
 
-static enum status send_blob(struct session *session, struct slice line)
+enum status session_put_line(struct session *session, struct slice line)
 {
 	struct buf buf;
 	struct blob *blob = NULL;
@@ -118,172 +89,7 @@ enum status session_send(struct session *session, struct slice line)
 		return STATUS_FULL;
 	if (conn_backlog(session->conn) > CONFAB_BACKLOG_MAX)
 		return STATUS_AGAIN;
-	return send_blob(session, line);
-}
-
-static void send_login(struct session *session)
-{
-	struct json_writer w;
-	struct buf buf;
-
-	buf_init(&buf, 4096);
-	json_begin(&w, &buf);
-	json_put_str(&w, "cmd", "login");
-	json_put_str(&w, "id", ID_LOGIN);
-	if (session->options.user != NULL)
-		json_put_str(&w, "user", session->options.user);
-	if (session->options.device != NULL)
-		json_put_str(&w, "device", session->options.device);
-	json_end(&w);
-	session->phase = PHASE_LOGIN;
-	if (buf.failed || send_blob(session, buf_slice(&buf)) != STATUS_OK) {
-		struct error err;
-
-		error_set(&err, STATUS_NOMEM, "%s", status_text(STATUS_NOMEM));
-		conn_abort(session->conn, &err);
-	}
-	buf_release(&buf);
-}
-
-/* --- Reading ------------------------------------------------------------------------------- */
-
-/* Ends the connection for a reason of ours, which stands whatever the end of it looks like. */
-static void give_up(struct session *session, enum status status, bool transient, const char *text)
-{
-	if (session->verdict.status == STATUS_OK)
-		error_set(&session->verdict, status, "%s: %s", session->options.label, text);
-	session->transient = transient;
-	conn_finish(session->conn);
-}
-
-static void become_ready(struct session *session)
-{
-	session->phase = PHASE_OPEN;
-	session->was_ready = true;
-	session->asked = false;
-	session->ready_ms = loop_now_ms(session->loop);
-	loop_timer_stop(session->timer);
-	if (!session->options.no_login)
-		conn_set_timer(session->conn, WATCH_MS);
-	set_state(session, CONFAB_READY);
-}
-
-static void got_greeting(struct session *session, const struct message *message)
-{
-	int64_t version;
-
-	if (message->kind != MESSAGE_EVENT || !slice_is(message->event, "welcome") ||
-	    !json_int(json_get(message->root, "protocol"), &version)) {
-		give_up(session, STATUS_INVALID, false, "the server does not greet as Confab does");
-		return;
-	}
-	if (version != PROTO_VERSION) {
-		give_up(session, STATUS_INVALID, false,
-		    "the server speaks another version of the protocol");
-		return;
-	}
-	if (session->options.no_login)
-		become_ready(session);
-	else
-		send_login(session);
-}
-
-static bool is_reply_to(const struct message *message, const char *id)
-{
-	return message->kind == MESSAGE_REPLY && message->re.kind == REQUEST_ID_TEXT &&
-	       slice_is(slice_make(message->re.text, message->re.len), id);
-}
-
-static void got_login_reply(struct session *session, const struct message *message)
-{
-	char text[300];
-	struct slice code = message->error;
-
-	if (message->ok) {
-		str_copy(session->user, sizeof session->user,
-		    json_text(json_get(message->root, "user")));
-		become_ready(session);
-		return;
-	}
-	snprintf(text, sizeof text, "login refused: %.*s (%.*s)", (int)code.len, code.ptr,
-	    (int)(message->text.len < 200 ? message->text.len : 200), message->text.ptr);
-	/* A server that has not noticed yet that our last connection is dead still holds the
-	 * guest's name for it. */
-	give_up(session, session_refusal(code),
-	    slice_is(code, "name_taken") || slice_is(code, "unavailable") ||
-		slice_is(code, "rate_limited") || slice_is(code, "too_many"),
-	    text);
-}
-
-static void got_goodbye(struct session *session, const struct message *message)
-{
-	struct slice reason = json_text(json_get(message->root, "reason"));
-	struct slice text = json_text(json_get(message->root, "message"));
-
-	if (session->verdict.status != STATUS_OK)
-		return;
-	if (slice_is(reason, "quit")) {
-		session->transient = false;
-		return;
-	}
-	session->transient = slice_is(reason, "shutdown") || slice_is(reason, "slow_consumer") ||
-			     slice_is(reason, "idle");
-	error_set(&session->verdict,
-	    slice_is(reason, "login_timeout") ? STATUS_TIMEOUT : STATUS_CLOSED,
-	    "%s: the server ended the connection: %.*s (%.*s)", session->options.label,
-	    (int)(reason.len < 64 ? reason.len : 64), reason.ptr,
-	    (int)(text.len < 200 ? text.len : 200), text.ptr);
-}
-
-static void handle_line(struct session *session, const struct message *message, struct slice line)
-{
-	struct conn *conn = session->conn;
-
-	if (is_reply_to(message, ID_PING))
-		return;
-	if (message->kind == MESSAGE_EVENT && slice_is(message->event, "goodbye"))
-		got_goodbye(session, message);
-	session->options.on_line(session->options.arg, message, line);
-	/* The callback may have begun the end. */
-	if (session->conn != conn || session->state == CONFAB_CLOSING)
-		return;
-	if (session->phase == PHASE_GREETING)
-		got_greeting(session, message);
-	else if (session->phase == PHASE_LOGIN && is_reply_to(message, ID_LOGIN))
-		got_login_reply(session, message);
-	else if (message->kind == MESSAGE_EVENT && slice_is(message->event, "ping"))
-		send_blob(session, slice_of("{\"cmd\":\"ping\",\"id\":\"" ID_PING "\"}"));
-}
-
-static void on_line(void *arg, struct conn *conn, struct slice line)
-{
-	struct session *session = arg;
-	struct message message;
-	struct error err;
-	enum status status = message_parse(line, &message, &err);
-
-	session->heard_ms = loop_now_ms(session->loop);
-	session->asked = false;
-	if (status != STATUS_OK) {
-		struct error why;
-
-		error_set(&why, STATUS_INVALID, "the server sent a line that is no message: %s",
-		    status == STATUS_INVALID ? err.text : status_text(status));
-		conn_abort(conn, &why);
-		return;
-	}
-	handle_line(session, &message, line);
-	message_release(&message);
-}
-
-static void on_line_too_long(void *arg, struct conn *conn)
-{
-	struct error why;
-
-	(void)arg;
-	error_set(&why, STATUS_INVALID, "the server sent a line of more than %d bytes",
-	    CONFAB_LINE_MAX);
-	conn_abort(conn, &why);
+	return session_put_line(session, line);
 }
 
 static void on_open(void *arg, struct conn *conn)
@@ -316,9 +122,10 @@ static void on_watch(void *arg, struct conn *conn)
 	}
 	if (silence >= SILENCE_ASK_MS && !session->asked) {
 		session->asked = true;
-		send_blob(session, slice_of("{\"cmd\":\"ping\",\"id\":\"" ID_PING "\"}"));
+		session_put_line(
+		    session, slice_of("{\"cmd\":\"ping\",\"id\":\"" SESSION_ID_PING "\"}"));
 	}
-	conn_set_timer(conn, WATCH_MS);
+	conn_set_timer(conn, SESSION_WATCH_MS);
 }
 
 /* --- The end of a connection --------------------------------------------------------------- */
@@ -328,11 +135,12 @@ static void judge(struct session *session, const struct error *why)
 	const char *label = session->options.label;
 
 	if (why->status == STATUS_OK) {
-		/* Said goodbye because we asked for it, by session_quit or a `quit` of the caller's. */
+		/* Said goodbye because we asked for it, by session_quit or a `quit` of the
+		 * caller's. */
 		if (session->state == CONFAB_CLOSING || !session->transient)
 			return;
-		error_set(&session->verdict, STATUS_CLOSED, "%s: the server ended the connection",
-		    label);
+		error_set(
+		    &session->verdict, STATUS_CLOSED, "%s: the server ended the connection", label);
 		return;
 	}
 	if (why->status == STATUS_TLS_VERIFY || why->status == STATUS_INVALID)
@@ -355,8 +163,8 @@ static void on_end(void *arg, struct conn *conn, const struct error *why, bool o
 
 static const struct conn_handlers handlers = {
     .on_open = on_open,
-    .on_line = on_line,
-    .on_line_too_long = on_line_too_long,
+    .on_line = session_read_line,
+    .on_line_too_long = session_read_too_long,
     .on_peer_done = on_peer_done,
     .on_timer = on_watch,
     .on_end = on_end,
@@ -382,8 +190,8 @@ static void cannot_connect(struct session *session, const struct error *why)
 		    "firewall let port %u pass?",
 		    label, session->options.port);
 	else
-		error_set(&session->verdict, why->status, "cannot connect to %s: %s", label,
-		    why->text);
+		error_set(
+		    &session->verdict, why->status, "cannot connect to %s: %s", label, why->text);
 	settle(session);
 }
 
@@ -393,8 +201,8 @@ static unsigned time_left(const struct session *session)
 	uint64_t spent = loop_now_ms(session->loop) - session->begun_ms;
 
 	return spent + 10 < session->options.connect_ms
-		   ? (unsigned)(session->options.connect_ms - spent)
-		   : 10;
+	           ? (unsigned)(session->options.connect_ms - spent)
+	           : 10;
 }
 
 static void connected(struct session *session, socket_handle socket)
@@ -464,7 +272,7 @@ static void begin(struct session *session)
 		return;
 	}
 	loop_timer_start(session->timer, session->options.connect_ms, 0);
-	set_state(session, CONFAB_CONNECTING);
+	session_set_state(session, CONFAB_CONNECTING);
 }
 
 /* The way to ready took too long: the part it hung in says what to look at. */
@@ -511,8 +319,8 @@ static void on_timer(void *arg)
 
 /* --- For the public functions -------------------------------------------------------------- */
 
-enum status session_new(struct loop *loop, const struct session_options *options,
-    struct session **ret)
+enum status session_new(
+    struct loop *loop, const struct session_options *options, struct session **ret)
 {
 	struct session *session = calloc(1, sizeof *session);
 
@@ -572,7 +380,8 @@ void session_quit(struct session *session)
 		return;
 	}
 	if (before == CONFAB_READY &&
-	    send_blob(session, slice_of("{\"cmd\":\"quit\",\"id\":\"" ID_QUIT "\"}")) == STATUS_OK)
+	    session_put_line(session,
+	        slice_of("{\"cmd\":\"quit\",\"id\":\"" SESSION_ID_QUIT "\"}")) == STATUS_OK)
 		loop_timer_start(session->timer, QUIT_MS, 0);
 	else
 		loop_timer_start(session->timer, 0, 0);

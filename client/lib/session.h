@@ -21,7 +21,7 @@
 struct session;
 
 struct session_options {
-	const char *host;  /* lent for the session's life, as all here */
+	const char *host; /* lent for the session's life, as all here */
 	uint16_t port;
 	const char *label; /* "host:port", for messages */
 	struct tls_context *context;
@@ -36,8 +36,8 @@ struct session_options {
 };
 
 /* NOMEM. */
-enum status session_new(struct loop *loop, const struct session_options *options,
-    struct session **ret);
+enum status session_new(
+    struct loop *loop, const struct session_options *options, struct session **ret);
 
 /* Stops timers and the connecting thread. Comes before loop_free, which cuts the connection off;
  * session_free comes after it. Both are harmless with NULL. */

@@ -103,29 +103,30 @@ bool str_to_int(struct slice text, int64_t min, int64_t max, int64_t *ret)
 
 unsigned str_distance(struct slice a, struct slice b)
 {
-	unsigned row[65];
+	unsigned rows[3][65]; /* of the matrix: this one and the two before */
 
 	if (a.len > 64 || b.len > 64)
 		return 64;
 	for (size_t j = 0; j <= b.len; j++)
-		row[j] = (unsigned)j;
+		rows[0][j] = (unsigned)j;
 	for (size_t i = 1; i <= a.len; i++) {
-		unsigned diagonal = row[0];
+		unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3];
 
 		row[0] = (unsigned)i;
 		for (size_t j = 1; j <= b.len; j++) {
-			unsigned above = row[j];
-			unsigned best = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
+			unsigned best = above[j - 1] + (a.ptr[i - 1] != b.ptr[j - 1]);
 
-			if (above + 1 < best)
-				best = above + 1;
+			if (above[j] + 1 < best)
+				best = above[j] + 1;
 			if (row[j - 1] + 1 < best)
 				best = row[j - 1] + 1;
+			if (i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] &&
+			    a.ptr[i - 2] == b.ptr[j - 1] && rows[(i + 1) % 3][j - 2] + 1 < best)
+				best = rows[(i + 1) % 3][j - 2] + 1;
 			row[j] = best;
-			diagonal = above;
 		}
 	}
-	return row[b.len];
+	return rows[a.len % 3][b.len];
 }
 
 void secret_wipe(void *ptr, size_t len)

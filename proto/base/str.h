@@ -60,8 +60,8 @@ char *str_dup(struct slice from);
 /* The whole of `text` as a decimal number from `min` to `max`; false leaves *ret alone. */
 bool str_to_int(struct slice text, int64_t min, int64_t max, int64_t *ret);
 
-/* Number of single-byte edits between two names (Levenshtein), for "did you mean"; texts longer
- * than 64 bytes count as far away. */
+/* Number of slips between two names, for "did you mean": a byte more, less or another, or two
+ * neighbours swapped (optimal string alignment). Texts longer than 64 bytes count as far away. */
 unsigned str_distance(struct slice a, struct slice b);
 
 /* Overwrites memory in a way that the compiler does not remove. */

@@ -233,12 +233,42 @@ static void put_fields(struct buf *to)
 	end_table(to);
 }
 
+/* The rows of rights.def as words. */
+static const struct {
+	const char *cmd, *least, *least_private, *target;
+} rights[] = {
+#define RIGHT(cmd, least, least_private, target) {#cmd, #least, #least_private, #target},
+#include "rights.def"
+};
+
+static void put_lower(struct buf *to, const char *word)
+{
+	for (; *word != '\0'; word++)
+		buf_put_char(to, *word == '_' ? ' ' : (char)(*word | 0x20));
+}
+
+static void put_rights(struct buf *to)
+{
+	begin_table(to, "rights", "cmd | least role | in a private room | to whom");
+	for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
+		buf_put_fmt(to, "| `%s` | ", rights[i].cmd);
+		put_lower(to, rights[i].least);
+		buf_put_str(to, " | ");
+		put_lower(to, rights[i].least_private);
+		buf_put_str(to, " | ");
+		put_lower(to, rights[i].target);
+		buf_put_str(to, " |\n");
+	}
+	end_table(to);
+}
+
 static void dump_markdown(struct buf *to)
 {
 	const struct proto_limit_row *limit;
 
 	put_requests(to);
 	put_fields(to);
+	put_rights(to);
 	begin_table(to, "events", "event | fields | `seq` | who receives it");
 	for (int i = 0; i < PROTO_EVENT_COUNT; i++) {
 		const struct proto_event_row *event = proto_event_row((enum proto_event)i);

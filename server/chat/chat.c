@@ -2,6 +2,7 @@
  * The core's birth and end, its sessions, and the way of a request to its handler and back.
  */
 #include "chat/chat_private.h"
+#include "chat/rights.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -171,9 +172,9 @@ struct chat_session *chat_session_open(struct chat *chat, const struct chat_peer
 	    calloc(1, sizeof *session + address.len + fingerprint.len + user.len + 3);
 	char *strings;
 
-	(void)now;
 	if (session == NULL)
 		return NULL;
+	session->since_ms = now.unix_ms;
 	list_init(&session->in_user);
 	session->worker = worker;
 	session->conn = conn;
@@ -370,6 +371,7 @@ bool cmd_login(struct chat_call *call)
 
 /* --- Requests ------------------------------------------------------------------------------- */
 
+PRINTF_LIKE(4, 0)
 static bool refuse(struct chat_call *call, enum proto_error code, int64_t limit,
     const char *format, va_list args)
 {
@@ -396,6 +398,17 @@ bool chat_refuse_limit(struct chat_call *call, enum proto_error code, int64_t li
 	va_start(args, format);
 	refuse(call, code, limit, format, args);
 	va_end(args);
+	return false;
+}
+
+bool chat_refuse_later(struct chat_call *call, int64_t wait_s, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	refuse(call, PROTO_ERR_rate_limited, 0, format, args);
+	va_end(args);
+	call->error.retry_after = wait_s;
 	return false;
 }
 
@@ -468,7 +481,7 @@ enum chat_answer chat_request(struct chat *chat, struct chat_session *session,
 	}
 	if (call.user != NULL)
 		call.user->active_mono_ms = now.mono_ms;
-	if (!check_state(&call) || !dispatch(&call)) {
+	if (!check_state(&call) || !chat_check_rights(&call) || !dispatch(&call)) {
 		message_put_error(&chat->scratch, &request->id, &call.error);
 		send_reply(&call);
 		if (session->failed_logins >= PROTO_LIMIT_login_tries)

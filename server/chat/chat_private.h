@@ -42,6 +42,7 @@ struct chat_user {
 	struct tree pairs;	 /* of chat_pair_end.node, by the other's name */
 	struct tree nonces;	 /* of chat_nonce.node */
 	struct list nonces_by_age;
+	struct tree blocks; /* of chat_block.node, by name */
 	uint64_t active_mono_ms; /* last request */
 	uint64_t mark;		 /* the last sweep that met this user */
 
@@ -65,7 +66,8 @@ struct chat_session {
 	struct chat_item *finish_item, *gone_item;
 	struct chat_unit *close_unit;
 	const char *tls_version, *tls_cipher;
-	char *device; /* as told at login; NULL: none */
+	int64_t since_ms; /* unix */
+	char *device;	  /* as told at login; NULL: none */
 	char id[CHAT_EPOCH_SIZE];
 	/* Of the peer, "" where there is none; they lie behind the struct, for most are short. */
 	const char *address, *fingerprint, *cert_user;
@@ -79,6 +81,11 @@ struct chat_room {
 	char epoch[CHAT_EPOCH_SIZE];
 	char *topic, *title;
 	bool is_private, guests;
+	bool visible_joined;	/* new members see history from their joining only */
+	uint32_t slow_s;	/* between two messages of a member */
+	struct tree sanctions;	/* of chat_sanction.node: bans and mutes, by user */
+	struct list invites;	/* of chat_invite.link, the oldest first */
+	unsigned invite_count;
 	bool by_guest; /* made by a guest: never without an owner */
 	uint32_t slot; /* the workers' name for it; reused after the room has gone */
 	unsigned owner_count, online_count;
@@ -94,6 +101,31 @@ struct chat_member {
 	struct chat_user *user;
 	enum chat_role role;
 	int64_t read; /* the member has seen everything up to here */
+	uint64_t may_send_ms; /* steady clock; slow mode */
+};
+
+/* A ban or a mute or both, by name, so that leaving and coming back does not end it. An account's
+ * name is never given to somebody else; a guest's is all there is of a guest. */
+struct chat_measure {
+	int64_t until_ms; /* unix; 0: none, INT64_MAX: until taken back */
+	int64_t time_ms;
+	char by[PROTO_USER_MAX + 1];
+	char *reason; /* or NULL */
+};
+struct chat_sanction {
+	struct tree_node node;
+	struct chat_measure ban, mute;
+	char user[PROTO_USER_MAX + 1];
+};
+
+struct chat_invite {
+	struct list link;
+	uint64_t user; /* inner number: a later guest of the same name is not invited */
+};
+
+struct chat_block {
+	struct tree_node node;
+	char name[PROTO_USER_MAX + 1];
 };
 
 /* A direct conversation, seen from both ends; with oneself the second end is not used. */
@@ -155,6 +187,11 @@ struct chat_call {
 	struct chat_user *user; /* NULL before login */
 	const struct request *request;
 	struct chat_time now;
+	/* Found by chat_check_rights for commands with a row in rights.def. */
+	struct chat_member *member;
+	struct slice target_name;
+	struct chat_user *target_user;
+	struct chat_member *target_member;
 	struct request_error error; /* what a refusing handler says */
 	bool replied;
 };
@@ -219,11 +256,33 @@ struct chat_room *chat_room_new(struct chat_call *call, struct slice name);
 struct chat_member *chat_member_find(struct chat_user *user, struct slice room);
 /* The caller's membership; NULL with `not_member` or `no_such_room`. */
 struct chat_member *chat_membership(struct chat_call *call, struct slice name);
+/* What can be said of a room in one entry and event; zeroed fields are left out. */
+struct chat_note {
+	enum store_kind kind;
+	enum proto_event event;
+	struct chat_user *author;
+	struct slice user; /* whom it is about */
+	const char *role, *by;
+	struct slice reason;
+	int64_t until_ms;
+	bool guest;
+};
+/* Gives it the room's next seq and tells all members; returns the seq. */
+int64_t chat_room_tell(struct chat *chat, struct chat_room *room, const struct chat_note *note,
+    struct chat_time now);
+/* What is in force against a user, for the time being; NULL if nothing. */
+struct chat_sanction *chat_sanction_find(struct chat_room *room, struct slice user,
+    struct chat_time now);
+bool chat_is_invited(const struct chat_room *room, const struct chat_user *user);
+void chat_invite_free(struct chat_room *room, struct chat_invite *invite);
+void chat_sanction_free(struct chat_room *room, struct chat_sanction *sanction);
 /* Entry and event, if the room is small enough to announce; the user's sessions are attached. */
 struct chat_member *chat_room_join(struct chat *chat, struct chat_room *room,
     struct chat_user *user, enum chat_role role, struct chat_time now);
 /* Likewise; an empty room goes. */
 void chat_room_leave(struct chat *chat, struct chat_member *member, struct chat_time now);
+/* The same without entry and event, for who was put out. */
+void chat_room_remove(struct chat *chat, struct chat_member *member, struct chat_time now);
 const char *chat_role_name(enum chat_role role);
 void chat_room_free(struct chat *chat, struct chat_room *room);
 
@@ -238,6 +297,9 @@ bool chat_refuse(struct chat_call *call, enum proto_error code, const char *form
     PRINTF_LIKE(3, 4);
 bool chat_refuse_limit(struct chat_call *call, enum proto_error code, int64_t limit,
     const char *format, ...) PRINTF_LIKE(4, 5);
+
+bool chat_refuse_later(struct chat_call *call, int64_t wait_s, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 static inline uint32_t chat_random(struct chat *chat)
 {

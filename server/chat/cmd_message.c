@@ -1,10 +1,15 @@
 /*
- * Requests that say something: send and typing, to a room or to a user.
+ * Requests that say something, send and typing, to a room or to a user; and block, unblock, blocks,
+ * which say who may.
  */
 #include "chat/chat_private.h"
+#include "chat/page.h"
+
+#include <stdlib.h>
 
 /* Where a message goes: a room with the caller in it, or the caller's pair with somebody. */
 struct target {
+	struct chat_member *member;
 	struct chat_room *room; /* or */
 	struct chat_user *other;
 	struct chat_conv *conv; /* of a pair only once something is sent */
@@ -37,6 +42,40 @@ static uint64_t digest_of(const struct chat_call *call, struct slice data)
 			digest = (digest ^ (unsigned char)parts[i].ptr[j]) *
 				 UINT64_C(0x100000001b3);
 	return digest;
+}
+
+/* May the caller write in the room now? */
+static bool check_voice(struct chat_call *call, struct chat_member *member)
+{
+	struct chat_sanction *sanction =
+	    chat_sanction_find(member->room, call->user->node.key, call->now);
+
+	if (sanction != NULL && sanction->mute.until_ms != 0)
+		return chat_refuse(call, PROTO_ERR_muted, "you are muted in %s",
+		    member->room->name);
+	return true;
+}
+
+/* Slow mode: members wait between two messages, operators and owners do not. */
+static bool check_slow(struct chat_call *call, struct chat_member *member)
+{
+	uint64_t now = call->now.mono_ms;
+
+	if (member->room->slow_s == 0 || member->role != CHAT_ROLE_MEMBER)
+		return true;
+	if (now < member->may_send_ms)
+		return chat_refuse_later(call, (int64_t)(member->may_send_ms - now + 999) / 1000,
+		    "%s is in slow mode: one message in %u s", member->room->name,
+		    (unsigned)member->room->slow_s);
+	return true;
+}
+
+/* Blocked by the other, who hears nothing of it. */
+static bool check_block(struct chat_call *call, struct chat_user *other)
+{
+	return tree_find(&other->blocks, call->user->node.key) == NULL ||
+	       chat_refuse(call, PROTO_ERR_blocked, "%s takes no direct messages from you",
+		   other->name);
 }
 
 static void send_reply(struct chat_call *call, int64_t seq, int64_t time_ms, bool duplicate)
@@ -127,7 +166,9 @@ static bool find_target(struct chat_call *call, uint64_t digest, struct target *
 			*ret_done = true;
 			return ok;
 		}
-		return chat_membership(call, room->text) != NULL;
+		target->member = chat_membership(call, room->text);
+		return target->member != NULL && check_voice(call, target->member) &&
+		       check_slow(call, target->member);
 	}
 	target->other = other_user(call, chat_field_text(call, PROTO_FIELD_send_to));
 	if (target->other == NULL)
@@ -137,7 +178,7 @@ static bool find_target(struct chat_call *call, uint64_t digest, struct target *
 		return false;
 	target->conv = &pair->conv;
 	*ret_done = answer_twin(call, target->conv, digest, &ok);
-	return ok;
+	return *ret_done ? ok : check_block(call, target->other);
 }
 
 bool cmd_send(struct chat_call *call)
@@ -168,6 +209,9 @@ bool cmd_send(struct chat_call *call)
 	chat_append(call->chat, target.conv, STORE_MESSAGE, call->user, text, call->now);
 	if (nonce.len > 0)
 		chat_nonce_put(call->chat, call->user, target.conv, nonce, digest, call->now);
+	if (target.member != NULL)
+		target.member->may_send_ms =
+		    call->now.mono_ms + (uint64_t)target.room->slow_s * 1000;
 	call->chat->counts.messages++;
 	send_reply(call, target.conv->seq, target.conv->time_ms, false);
 	line = message_line(call, &target, buf_slice(&data));
@@ -193,11 +237,11 @@ bool cmd_typing(struct chat_call *call)
 
 	if (room->present) {
 		member = chat_membership(call, room->text);
-		if (member == NULL)
+		if (member == NULL || !check_voice(call, member))
 			return false;
 	} else {
 		other = other_user(call, chat_field_text(call, PROTO_FIELD_typing_to));
-		if (other == NULL)
+		if (other == NULL || !check_block(call, other))
 			return false;
 	}
 	message_begin_event(&w, &call->chat->scratch, PROTO_EVENT_typing);
@@ -213,5 +257,58 @@ bool cmd_typing(struct chat_call *call)
 	else if (other != call->user)
 		chat_tell_user(call->chat, other, line);
 	blob_unref(line);
+	return true;
+}
+
+/* --- block, unblock, blocks ----------------------------------------------------------------- */
+
+bool cmd_block(struct chat_call *call)
+{
+	struct slice name = chat_field_text(call, PROTO_FIELD_block_user);
+	struct chat_block *block;
+
+	if (other_user(call, name) == NULL)
+		return false;
+	if (tree_find(&call->user->blocks, name) != NULL)
+		return true;
+	if (call->user->blocks.count >= PROTO_LIMIT_blocks)
+		return chat_refuse_limit(call, PROTO_ERR_too_many, PROTO_LIMIT_blocks,
+		    "you have blocked %d users already", PROTO_LIMIT_blocks);
+	block = calloc(1, sizeof *block);
+	if (block == NULL)
+		return chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
+	str_copy(block->name, sizeof block->name, name);
+	tree_put(&call->user->blocks, &block->node, slice_of(block->name),
+	    chat_random(call->chat));
+	return true;
+}
+
+bool cmd_unblock(struct chat_call *call)
+{
+	struct tree_node *node =
+	    tree_find(&call->user->blocks, chat_field_text(call, PROTO_FIELD_unblock_user));
+
+	if (node != NULL) {
+		tree_remove(&call->user->blocks, node);
+		free(tree_entry(node, struct chat_block, node));
+	}
+	return true;
+}
+
+bool cmd_blocks(struct chat_call *call)
+{
+	const struct tree *blocks = &call->user->blocks;
+	struct chat_page page;
+	struct tree_node *node;
+
+	if (!chat_page_begin(&page, call, "users", PROTO_FIELD_blocks_after,
+		PROTO_FIELD_blocks_limit))
+		return true;
+	while (chat_page_wants(&page) && (node = tree_after(blocks, page.after)) != NULL) {
+		chat_page_seen(&page, node->key);
+		json_put_text(&page.w, NULL, node->key);
+		page.count++;
+	}
+	chat_page_end(&page, tree_after(blocks, page.after) != NULL);
 	return true;
 }

@@ -8,13 +8,16 @@
 
 /* --- rooms ---------------------------------------------------------------------------------- */
 
-static void put_listed_room(struct json_writer *w, const struct chat_room *room, bool joined)
+static void put_listed_room(struct json_writer *w, const struct chat_room *room, bool joined,
+    bool invited)
 {
 	json_open_object(w, NULL);
 	json_put_str(w, "room", room->name);
 	json_put_str(w, "topic", room->topic != NULL ? room->topic : "");
 	json_put_int(w, "member_count", (int64_t)room->members.count);
 	json_put_bool(w, "joined", joined);
+	if (invited)
+		json_put_bool(w, "invited", true);
 	json_close_object(w);
 }
 
@@ -31,11 +34,13 @@ bool cmd_rooms(struct chat_call *call)
 	while (chat_page_wants(&page) &&
 	       (room = tree_entry(tree_after(rooms, page.after), struct chat_room, node)) != NULL) {
 		bool joined = chat_member_find(call->user, room->node.key) != NULL;
+		bool invited = !joined && chat_is_invited(room, call->user);
 
 		chat_page_seen(&page, room->node.key);
-		if ((room->is_private && !joined) || !slice_contains(room->node.key, like))
+		if ((room->is_private && !joined && !invited) ||
+		    !slice_contains(room->node.key, like))
 			continue;
-		put_listed_room(&page.w, room, joined);
+		put_listed_room(&page.w, room, joined, invited);
 		page.count++;
 	}
 	chat_page_end(&page, tree_after(rooms, page.after) != NULL);
@@ -141,6 +146,30 @@ static struct chat_room *room_to_join(struct chat_call *call, struct slice name)
 	return chat_room_new(call, name);
 }
 
+static bool check_ban(struct chat_call *call, struct chat_room *room)
+{
+	struct chat_sanction *sanction =
+	    chat_sanction_find(room, call->user->node.key, call->now);
+
+	if (sanction == NULL || sanction->ban.until_ms == 0)
+		return true;
+	return chat_refuse(call, PROTO_ERR_banned, "you are banned from %s%s%s", room->name,
+	    sanction->ban.reason != NULL ? ": " : "",
+	    sanction->ban.reason != NULL ? sanction->ban.reason : "");
+}
+
+static void forget_invite(struct chat_call *call, struct chat_room *room)
+{
+	for (struct list *at = room->invites.next; at != &room->invites; at = at->next) {
+		struct chat_invite *invite = list_entry(at, struct chat_invite, link);
+
+		if (invite->user == call->user->id) {
+			chat_invite_free(room, invite);
+			return;
+		}
+	}
+}
+
 bool cmd_join(struct chat_call *call)
 {
 	struct slice name = chat_field_text(call, PROTO_FIELD_join_room);
@@ -156,6 +185,8 @@ bool cmd_join(struct chat_call *call)
 	room = room_to_join(call, name);
 	if (room == NULL)
 		return false;
+	if (!check_ban(call, room))
+		return false;
 	if (call->user->guest && !room->guests)
 		return chat_refuse(call, PROTO_ERR_not_allowed,
 		    "guests may not enter the room %s", room->name);
@@ -165,21 +196,20 @@ bool cmd_join(struct chat_call *call)
 	if (!become_member(call, room,
 		room->members.count == 0 ? CHAT_ROLE_OWNER : CHAT_ROLE_MEMBER))
 		return false;
+	forget_invite(call, room);
 	join_reply(call, chat_member_find(call->user, name), false);
 	return true;
 }
 
 bool cmd_leave(struct chat_call *call)
 {
-	struct chat_member *member =
-	    chat_membership(call, chat_field_text(call, PROTO_FIELD_leave_room));
+	struct chat_member *member = call->member;
 
-	if (member == NULL)
-		return false;
 	if (member->role == CHAT_ROLE_OWNER && member->room->owner_count == 1 &&
 	    member->room->members.count > 1 && !member->room->by_guest)
 		return chat_refuse(call, PROTO_ERR_not_allowed,
-		    "the last owner cannot leave while others are in the room");
+		    "you are the last owner of %s; name another with \"role\", or \"destroy\" it",
+		    member->room->name);
 	chat_room_leave(call->chat, member, call->now);
 	return true;
 }
@@ -203,6 +233,8 @@ bool cmd_room(struct chat_call *call)
 	json_put_bool(&w, "private", room->is_private);
 	json_put_bool(&w, "guests", room->guests);
 	json_put_str(&w, "history", "none");
+	json_put_int(&w, "slow", room->slow_s);
+	json_put_str(&w, "visible", room->visible_joined ? "joined" : "all");
 	json_put_int(&w, "member_count", (int64_t)room->members.count);
 	json_put_int(&w, "online_count", room->online_count);
 	if (member != NULL)
@@ -216,14 +248,10 @@ bool cmd_room(struct chat_call *call)
 
 bool cmd_members(struct chat_call *call)
 {
-	struct chat_member *own = chat_membership(call, chat_field_text(call, PROTO_FIELD_members_room));
 	struct chat_page page;
 	struct chat_member *member;
-	const struct tree *members;
+	const struct tree *members = &call->member->room->members;
 
-	if (own == NULL)
-		return false;
-	members = &own->room->members;
 	if (!chat_page_begin(&page, call, "members", PROTO_FIELD_members_after,
 		PROTO_FIELD_members_limit))
 		return true;

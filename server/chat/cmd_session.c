@@ -27,6 +27,50 @@ bool cmd_whoami(struct chat_call *call)
 	return true;
 }
 
+bool cmd_sessions(struct chat_call *call)
+{
+	struct list *all = &call->user->sessions;
+	struct json_writer w;
+
+	if (!chat_reply_begin(call, &w))
+		return true;
+	json_open_array(&w, "sessions");
+	for (struct list *at = all->next; at != all; at = at->next) {
+		const struct chat_session *session = list_entry(at, struct chat_session, in_user);
+
+		json_open_object(&w, NULL);
+		json_put_str(&w, "session", session->id);
+		if (session->device != NULL)
+			json_put_str(&w, "device", session->device);
+		json_put_str(&w, "address", session->address);
+		json_put_time(&w, "since", session->since_ms);
+		json_put_bool(&w, "current", session == call->session);
+		json_close_object(&w);
+	}
+	json_close_array(&w);
+	chat_reply_end(call, &w);
+	return true;
+}
+
+bool cmd_logout(struct chat_call *call)
+{
+	struct slice id = chat_field_text(call, PROTO_FIELD_logout_session);
+	struct list *all = &call->user->sessions;
+
+	if (id.len == 0 || slice_is(id, call->session->id))
+		return cmd_quit(call);
+	for (struct list *at = all->next; at != all; at = at->next) {
+		struct chat_session *session = list_entry(at, struct chat_session, in_user);
+
+		if (slice_is(id, session->id)) {
+			chat_tell_goodbye(call->chat, session, PROTO_REASON_killed);
+			return true;
+		}
+	}
+	/* One that is not there has ended already. */
+	return true;
+}
+
 bool cmd_ping(struct chat_call *call)
 {
 	const struct request_field *data = request_field(call->request, PROTO_FIELD_ping_data);

@@ -27,7 +27,8 @@ struct chat_room *chat_room_visible(struct chat_call *call, struct slice name)
 {
 	struct chat_room *room = chat_room_find(call->chat, name);
 
-	if (room != NULL && (!room->is_private || chat_member_find(call->user, name) != NULL))
+	if (room != NULL && (!room->is_private || chat_member_find(call->user, name) != NULL ||
+				chat_is_invited(room, call->user)))
 		return room;
 	chat_refuse(call, PROTO_ERR_no_such_room, "there is no room %.*s", (int)name.len,
 	    name.ptr);
@@ -87,6 +88,7 @@ struct chat_room *chat_room_new(struct chat_call *call, struct slice name)
 	snprintf(room->epoch, sizeof room->epoch, "%016llx",
 	    (unsigned long long)rng_next(&chat->rng));
 	list_init(&room->by_age);
+	list_init(&room->invites);
 	tree_put(&chat->rooms, &room->node, slice_of(room->name), chat_random(chat));
 	return room;
 }
@@ -105,34 +107,60 @@ void chat_room_free(struct chat *chat, struct chat_room *room)
 		member_free(list_entry(room->by_age.next, struct chat_member, age));
 	tree_remove(&chat->rooms, &room->node);
 	chat->free_slots[chat->free_slot_count++] = room->slot;
+	while (!list_is_empty(&room->invites))
+		chat_invite_free(room, list_entry(room->invites.next, struct chat_invite, link));
+	while (room->sanctions.root != NULL)
+		chat_sanction_free(room,
+		    tree_entry(room->sanctions.root, struct chat_sanction, node));
 	free(room->topic);
 	free(room->title);
 	free(room);
 }
 
-/* {"event":"join"|"leave",…} with its entry, if the room is small enough for that. */
-static void announce(struct chat *chat, struct chat_room *room, struct chat_user *user,
-    enum store_kind kind, struct chat_time now)
+int64_t chat_room_tell(struct chat *chat, struct chat_room *room, const struct chat_note *note,
+    struct chat_time now)
 {
 	struct json_writer w;
 	struct blob *line;
-	int64_t seq;
+	int64_t seq = chat_append(chat, &room->conv, note->kind, note->author, note->reason, now);
 
-	if (room->members.count > PROTO_LIMIT_announce)
-		return;
-	seq = chat_append(chat, &room->conv, kind, user, slice_make(NULL, 0), now);
-	message_begin_event(&w, &chat->scratch,
-	    kind == STORE_JOIN ? PROTO_EVENT_join : PROTO_EVENT_leave);
+	message_begin_event(&w, &chat->scratch, note->event);
 	json_put_str(&w, "room", room->name);
 	json_put_int(&w, "seq", seq);
-	json_put_str(&w, "user", user->name);
+	if (note->user.len > 0)
+		json_put_text(&w, "user", note->user);
+	if (note->role != NULL)
+		json_put_str(&w, "role", note->role);
 	json_put_time(&w, "time", room->conv.time_ms);
-	if (user->guest)
+	if (note->guest)
 		json_put_bool(&w, "guest", true);
+	if (note->by != NULL)
+		json_put_str(&w, "by", note->by);
+	if (note->reason.len > 0)
+		json_put_text(&w, "reason", note->reason);
+	if (note->until_ms > 0 && note->until_ms < INT64_MAX)
+		json_put_time(&w, "until", note->until_ms);
 	message_end(&w);
 	line = chat_take_line(chat);
 	chat_tell_room(chat, room, line, 0);
 	blob_unref(line);
+	return seq;
+}
+
+/* Joining and leaving are told in rooms that are small enough for that. */
+static void announce(struct chat *chat, struct chat_room *room, struct chat_user *user,
+    enum store_kind kind, struct chat_time now)
+{
+	const struct chat_note note = {
+	    .kind = kind,
+	    .event = kind == STORE_JOIN ? PROTO_EVENT_join : PROTO_EVENT_leave,
+	    .author = user,
+	    .user = user->node.key,
+	    .guest = user->guest,
+	};
+
+	if (room->members.count <= PROTO_LIMIT_announce)
+		chat_room_tell(chat, room, &note, now);
 }
 
 struct chat_member *chat_room_join(struct chat *chat, struct chat_room *room,
@@ -161,31 +189,30 @@ struct chat_member *chat_room_join(struct chat *chat, struct chat_room *room,
 static void inherit(struct chat *chat, struct chat_room *room, struct chat_time now)
 {
 	struct chat_member *heir = list_entry(room->by_age.next, struct chat_member, age);
-	struct json_writer w;
-	struct blob *line;
-	int64_t seq;
+	const struct chat_note note = {
+	    .kind = STORE_ROLE,
+	    .event = PROTO_EVENT_role,
+	    .author = heir->user,
+	    .user = heir->user->node.key,
+	    .role = "owner",
+	};
 
 	heir->role = CHAT_ROLE_OWNER;
 	room->owner_count++;
-	seq = chat_append(chat, &room->conv, STORE_ROLE, heir->user, slice_of("owner"), now);
-	message_begin_event(&w, &chat->scratch, PROTO_EVENT_role);
-	json_put_str(&w, "room", room->name);
-	json_put_int(&w, "seq", seq);
-	json_put_str(&w, "user", heir->user->name);
-	json_put_str(&w, "role", "owner");
-	json_put_time(&w, "time", room->conv.time_ms);
-	message_end(&w);
-	line = chat_take_line(chat);
-	chat_tell_room(chat, room, line, 0);
-	blob_unref(line);
+	chat_room_tell(chat, room, &note, now);
 }
 
 void chat_room_leave(struct chat *chat, struct chat_member *member, struct chat_time now)
 {
+	announce(chat, member->room, member->user, STORE_LEAVE, now);
+	chat_room_remove(chat, member, now);
+}
+
+void chat_room_remove(struct chat *chat, struct chat_member *member, struct chat_time now)
+{
 	struct chat_room *room = member->room;
 	struct chat_user *user = member->user;
 
-	announce(chat, room, user, STORE_LEAVE, now);
 	for (struct list *at = user->sessions.next; at != &user->sessions; at = at->next)
 		chat_tell_detach(chat, list_entry(at, struct chat_session, in_user), room);
 	room->owner_count -= member->role == CHAT_ROLE_OWNER;

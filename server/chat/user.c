@@ -54,6 +54,10 @@ void chat_user_free(struct chat *chat, struct chat_user *user)
 		pair_free(tree_entry(node, struct chat_pair_end, node)->pair);
 	while (!list_is_empty(&user->nonces_by_age))
 		nonce_free(user, list_entry(user->nonces_by_age.next, struct chat_nonce, age));
+	while ((node = user->blocks.root) != NULL) {
+		tree_remove(&user->blocks, node);
+		free(tree_entry(node, struct chat_block, node));
+	}
 	list_remove(&user->damped);
 	list_remove(&user->offline);
 	tree_remove(&chat->users, &user->node);

@@ -21,6 +21,13 @@ enum store_kind {
 	STORE_JOIN,
 	STORE_LEAVE,
 	STORE_ROLE,
+	STORE_SETTINGS,
+	STORE_KICK,
+	STORE_BAN,
+	STORE_UNBAN,
+	STORE_MUTE,
+	STORE_UNMUTE,
+	STORE_DESTROYED,
 };
 
 /* One entry of a conversation. Everything is lent for the call. */

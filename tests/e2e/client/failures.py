@@ -1,5 +1,5 @@
-"""What goes wrong on the way to a server and with odd servers: the exit code, and one line that says
-what to do; profiles and the configuration file."""
+"""What goes wrong on the way to a server and with odd servers: the exit code, and one line that
+says what to do; profiles and the configuration file."""
 
 import json
 import os

@@ -91,8 +91,8 @@ TEST(unit__settings_user_name__lowers_a_login_name)
 
 /* --- Words --------------------------------------------------------------------------------- */
 
-static void check_words(const char *const *words, size_t count, const char *to_user,
-    const char *wanted)
+static void check_words(
+    const char *const *words, size_t count, const char *to_user, const char *wanted)
 {
 	struct buf json;
 	struct error err = {.status = STATUS_OK};
@@ -118,8 +118,8 @@ TEST(unit__words_to_json__quotes_texts)
 
 TEST(unit__words_to_json__takes_types_from_the_tables)
 {
-	static const char *const create[] = {"cmd=create", "room=7", "private=true",
-	    "topic=true", "id=007"};
+	static const char *const create[] = {
+	    "cmd=create", "room=7", "private=true", "topic=true", "id=007"};
 	static const char *const list[] = {"limit=10", "cmd=rooms", "like=10"};
 	static const char *const odd[] = {"cmd=rooms", "limit=ten", "id=x"};
 
@@ -131,7 +131,8 @@ TEST(unit__words_to_json__takes_types_from_the_tables)
 
 TEST(unit__words_to_json__takes_raw_json)
 {
-	static const char *const words[] = {"cmd=send", "to=@bob", "text=", "data:={\"a\":[1,null]}"};
+	static const char *const words[] = {
+	    "cmd=send", "to=@bob", "text=", "data:={\"a\":[1,null]}"};
 
 	check_words(words, COUNT(words), NULL,
 	    "{\"cmd\":\"send\",\"to\":\"bob\",\"text\":\"\",\"data\":{\"a\":[1,null]}}");
@@ -141,8 +142,8 @@ TEST(unit__words_to_json__adds_the_user)
 {
 	static const char *const words[] = {"cmd=send", "text=Zażółć"};
 
-	check_words(words, COUNT(words), "bob",
-	    "{\"cmd\":\"send\",\"text\":\"Zażółć\",\"to\":\"bob\"}");
+	check_words(
+	    words, COUNT(words), "bob", "{\"cmd\":\"send\",\"text\":\"Zażółć\",\"to\":\"bob\"}");
 }
 
 TEST(unit__words_to_json__passes_on_commands_it_does_not_know)
@@ -199,10 +200,15 @@ TEST(unit__show_text__lets_no_control_through)
 	check_shown(slice_of("\x1b]0;title\x07 \x1b[2J"), R "]0;title" R " " R "[2J");
 	check_shown(slice_make("a\0b\rc\bd\x7f", 8), "a" R "b" R "c" R "d" R);
 	/* C1: U+009B is a control sequence introducer, in UTF-8 and as a lone byte. */
-	check_shown(slice_of("\xC2\x9B" "31m \x9B" "31m"), R "31m " R "31m");
+	check_shown(slice_of("\xC2\x9B"
+	                     "31m \x9B"
+	                     "31m"),
+	    R "31m " R "31m");
 	check_shown(slice_of("a\nb\tc"), "a b    c");
 	/* Right-to-left override, isolates, marks, invisible ones, tags. */
-	check_shown(slice_of("x\xE2\x80\xAE" "y\xE2\x81\xA6z\xE2\x80\x8F"), "x" R "y" R "z" R);
+	check_shown(slice_of("x\xE2\x80\xAE"
+	                     "y\xE2\x81\xA6z\xE2\x80\x8F"),
+	    "x" R "y" R "z" R);
 	check_shown(slice_of("\xEF\xBB\xBF\xE2\x80\x8B\xE2\x80\xA8"), R R R);
 	check_shown(slice_of("\xF3\xA0\x81\x81"), R);
 }
@@ -242,7 +248,7 @@ TEST(unit__show_event__writes_lines_for_people)
 	check_event("{\"event\":\"message\",\"room\":\"dev\",\"from\":\"bob\",\"text\":\"hi\"}",
 	    "--:--:-- dev bob: hi\n");
 	check_event("{\"event\":\"message\",\"room\":\"dev\",\"from\":\"bob\",\"text\":\"waves\","
-		    "\"kind\":\"action\",\"guest\":true}",
+	            "\"kind\":\"action\",\"guest\":true}",
 	    "--:--:-- dev * ~bob waves\n");
 	check_event("{\"event\":\"message\",\"to\":\"me\",\"from\":\"bob\",\"text\":\"psst\"}",
 	    "--:--:-- @bob bob: psst\n");
@@ -256,7 +262,7 @@ TEST(unit__show_event__writes_lines_for_people)
 TEST(unit__show_event__marks_the_lines_of_one_message)
 {
 	check_event("{\"event\":\"message\",\"room\":\"dev\",\"from\":\"eve\",\"text\":"
-		    "\"x\\n10:00:00 dev bob: I quit\\r\\u001b[1A\\n\"}",
+	            "\"x\\n10:00:00 dev bob: I quit\\r\\u001b[1A\\n\"}",
 	    "--:--:-- dev eve: x\n         | 10:00:00 dev bob: I quit" R R "[1A\n");
 	/* A hostile server may send anything where a name belongs. */
 	check_event("{\"event\":\"message\",\"room\":\"d\\u001bv\",\"from\":\"e\\nve\",\"text\":7}",
@@ -267,14 +273,11 @@ UNIT_MAIN(CASE(unit__settings_parse__takes_the_default_profile),
     CASE(unit__settings_parse__takes_the_profile_named),
     CASE(unit__settings_parse__names_the_nearest_key),
     CASE(unit__settings_parse__refuses_what_is_no_configuration),
-    CASE(unit__settings_user_name__lowers_a_login_name),
-    CASE(unit__words_to_json__quotes_texts),
+    CASE(unit__settings_user_name__lowers_a_login_name), CASE(unit__words_to_json__quotes_texts),
     CASE(unit__words_to_json__takes_types_from_the_tables),
-    CASE(unit__words_to_json__takes_raw_json),
-    CASE(unit__words_to_json__adds_the_user),
+    CASE(unit__words_to_json__takes_raw_json), CASE(unit__words_to_json__adds_the_user),
     CASE(unit__words_to_json__passes_on_commands_it_does_not_know),
-    CASE(unit__words_to_json__refuses_slips),
-    CASE(unit__show_text__lets_no_control_through),
+    CASE(unit__words_to_json__refuses_slips), CASE(unit__show_text__lets_no_control_through),
     CASE(unit__show_text__keeps_what_people_write),
     CASE(unit__show_repair__makes_a_text_the_server_takes),
     CASE(unit__show_event__writes_lines_for_people),

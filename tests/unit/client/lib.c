@@ -138,7 +138,6 @@ TEST(unit__confab_new__refuses_what_cannot_work)
 UNIT_MAIN(CASE(unit__backoff__bounds_double_to_a_minute),
     CASE(unit__backoff__delay_uses_all_of_the_bound_and_no_more),
     CASE(unit__pending__finds_replies_in_any_order),
-    CASE(unit__pending__numbers_avoid_those_of_the_caller),
-    CASE(unit__pending__is_bounded),
+    CASE(unit__pending__numbers_avoid_those_of_the_caller), CASE(unit__pending__is_bounded),
     CASE(unit__session_refusal__sorts_error_codes),
     CASE(unit__confab_new__refuses_what_cannot_work))
