@@ -39,6 +39,7 @@ static void held_drop(struct conn_held *held)
 
 static void on_closed(uv_handle_t *handle)
 {
+	static const struct error no_memory = {STATUS_NOMEM, "out of memory"};
 	struct conn *conn = handle->data;
 
 	if (--conn->handles > 0)
@@ -48,12 +49,14 @@ static void on_closed(uv_handle_t *handle)
 	list_remove(&conn->all);
 	conn->loop->conn_count--;
 	if (conn->handlers != NULL)
-		conn->handlers->on_end(conn->arg, conn, &conn->why, conn->was_open);
+		conn->handlers->on_end(conn->arg, conn, conn->why != NULL ? conn->why : &no_memory,
+		    conn->was_open);
 	tls_free(conn->tls);
 	held_drop(&conn->cipher);
 	held_drop(&conn->plain);
 	line_reader_release(&conn->lines);
 	conn_drop_queue(conn);
+	free(conn->why);
 	free(conn);
 }
 
@@ -74,10 +77,14 @@ void conn_end(struct conn *conn, enum status status, const char *format, ...)
 
 	if (conn->state == CONN_ENDED)
 		return;
-	va_start(args, format);
-	conn->why.status = status;
-	vsnprintf(conn->why.text, sizeof conn->why.text, format, args);
-	va_end(args);
+	if (conn->why == NULL)
+		conn->why = malloc(sizeof *conn->why);
+	if (conn->why != NULL) {
+		conn->why->status = status;
+		va_start(args, format);
+		vsnprintf(conn->why->text, sizeof conn->why->text, format, args);
+		va_end(args);
+	}
 	conn_end_as_said(conn);
 }
 
@@ -89,7 +96,7 @@ void conn_cut_off(struct list *node)
 	conn_end(conn, STATUS_CLOSED, "closed");
 }
 
-/* After an error of TLS: `why` is filled. An alert for the peer may have been collected, and it
+/* After an error of TLS, which stands in loop->err. An alert for the peer may have been collected, and it
  * must reach the peer: closing a socket with unread input would reset the connection and destroy
  * it, so our half is shut and the peer's end awaited, as after a goodbye. */
 static void fail(struct conn *conn)
@@ -99,6 +106,9 @@ static void fail(struct conn *conn)
 	held_drop(&conn->cipher);
 	held_drop(&conn->plain);
 	conn_drop_queue(conn);
+	conn->why = malloc(sizeof *conn->why);
+	if (conn->why != NULL)
+		*conn->why = conn->loop->err;
 	if (!has_alert || conn->is_broken || conn->said_goodbye) {
 		buf_clear(&conn->loop->cipher);
 		conn_end_as_said(conn);
@@ -248,18 +258,23 @@ void conn_watch(struct conn *conn)
 
 static void open_up(struct conn *conn)
 {
+	struct tls_info info;
+
 	conn->state = CONN_OPEN;
 	conn->was_open = true;
 	conn_set_deadline(conn, 0);
-	tls_get_info(conn->tls, &conn->info);
+	tls_get_info(conn->tls, &info);
+	tls_forget_peer(conn->tls);
+	conn->info = &info;
 	conn->handlers->on_open(conn->arg, conn);
+	conn->info = NULL;
 	if (conn->queue_count > 0)
 		conn_want_flush(conn);
 }
 
 static void step_handshake(struct conn *conn)
 {
-	enum status status = tls_handshake(conn->tls, &conn->why);
+	enum status status = tls_handshake(conn->tls, &conn->loop->err);
 
 	if (status != STATUS_OK && status != STATUS_AGAIN) {
 		fail(conn);
@@ -348,7 +363,7 @@ static bool read_some(struct conn *conn)
 		if (bytes >= TURN_BYTES)
 			return false;
 		status = tls_read(conn->tls, conn->loop->plain_in, LOOP_PLAIN_SIZE, &len,
-		    &conn->why);
+		    &conn->loop->err);
 		if (status != STATUS_OK && status != STATUS_AGAIN && status != STATUS_EOF &&
 		    status != STATUS_TRUNCATED) {
 			fail(conn);
@@ -483,7 +498,7 @@ enum status conn_new(struct loop *loop, socket_handle socket, const struct conn_
 
 	if (conn == NULL)
 		goto no_conn;
-	status = tls_new(options->context, options->host, &io, &tls);
+	status = tls_new(options->context, options->host, &io, loop->tls, &tls);
 	if (status != STATUS_OK)
 		goto no_tls;
 	conn->loop = loop;
@@ -572,7 +587,8 @@ void conn_set_line_max(struct conn *conn, size_t line_max)
 
 const struct tls_info *conn_info(const struct conn *conn)
 {
-	return &conn->info;
+	assert(conn->info != NULL);
+	return conn->info;
 }
 
 void conn_traffic(const struct conn *conn, uint64_t *ret_in, uint64_t *ret_out)

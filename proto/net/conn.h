@@ -95,7 +95,7 @@ void conn_set_line_max(struct conn *conn, size_t line_max);
  * again. */
 void conn_set_timer(struct conn *conn, unsigned after_ms);
 
-/* After on_open. Lent until on_end. */
+/* During on_open only, and lent for it: an idle connection does not keep what its owner has read. */
 const struct tls_info *conn_info(const struct conn *conn);
 
 /* Bytes read from the socket and written to it so far. */

@@ -63,17 +63,17 @@ struct conn {
 	size_t first_sent;  /* bytes of the first blob that are encrypted */
 
 	uint64_t bytes_in, bytes_out;
-	struct tls_info info;
-	struct error why;
+	const struct tls_info *info; /* while on_open runs */
+	struct error *why;	     /* once it has ended or fails; NULL: not even memory for it */
 };
 
 #define CONN_END_MS 2000 /* for the peer to take our last bytes, and then to end its stream */
 
-/* The one way to end, from any state. Harmless on an ended one. `text` is printed with its
+/* The one way to end, from any state. Harmless on an ended one. `format` is printed with its
  * arguments into `why`. */
 void conn_end(struct conn *conn, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Ends with `why` as it is filled already. */
+/* Ends with `why` as it stands already. */
 void conn_end_as_said(struct conn *conn);
 
 /* Restarts the deadline of an ending. */

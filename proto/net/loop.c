@@ -121,6 +121,11 @@ enum status loop_new(const struct loop_handlers *handlers, struct loop **ret, st
 	list_init(&loop->writable);
 	list_init(&loop->timers);
 	loop->handshakes_left = LOOP_HANDSHAKES;
+	loop->tls = tls_buffers_new();
+	if (loop->tls == NULL) {
+		free(loop);
+		return error_set(err, STATUS_NOMEM, "out of memory");
+	}
 	if (uv_loop_init(&loop->uv) != 0)
 		goto no_loop;
 	if (uv_async_init(&loop->uv, &loop->wake, on_async) != 0)
@@ -139,6 +144,7 @@ enum status loop_new(const struct loop_handlers *handlers, struct loop **ret, st
 no_async:
 	uv_loop_close(&loop->uv);
 no_loop:
+	tls_buffers_free(loop->tls);
 	free(loop);
 	return error_set(err, STATUS_NO_FILES, "an event loop cannot be made: too many open files");
 }
@@ -168,6 +174,7 @@ void loop_free(struct loop *loop)
 	if (uv_loop_close(&loop->uv) != 0)
 		abort(); /* somebody else's handle is in our loop */
 	buf_release(&loop->cipher);
+	tls_buffers_free(loop->tls);
 	free(loop);
 }
 

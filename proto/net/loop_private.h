@@ -37,10 +37,12 @@ struct loop {
 	unsigned handshakes_left; /* steps still allowed in this turn */
 	struct list timers;
 
+	struct tls_buffers *tls; /* for the records of all */
 	struct buf cipher; /* records on their way to the socket of the connection at work */
 	char read[LOOP_READ_SIZE];
 	char plain_in[LOOP_PLAIN_SIZE];
 	char plain_out[TLS_RECORD_MAX];
+	struct error err; /* what TLS says at this moment */
 };
 
 /* Goes on with the connection in the list whose turn it is; conn.c. */

@@ -2,20 +2,28 @@
 
 #include <assert.h>
 #include <mbedtls/error.h>
+#include <mbedtls/platform.h>
 #include <stdlib.h>
 
 #define FIRST_BYTES 5 /* a record's header: what mbedTLS asks for first */
 #define RECORD_HANDSHAKE 0x16
 #define RECORD_ALERT 0x15
 
+/* Of mbedTLS's own use (library/ssl_misc.h), the same in all of 3.6. */
+void mbedtls_ssl_handshake_free(mbedtls_ssl_context *ssl);
+void mbedtls_ssl_transform_free(mbedtls_ssl_transform *transform);
+
 struct tls {
 	mbedtls_ssl_context ssl;
+	struct tls_buffers *buffers; /* to borrow from after the handshake, or NULL */
+	struct tls_loan loan;
 	struct tls_context *context;
 	struct tls_io io;
 	struct tls_verify *verify; /* until the handshake is over */
 	bool handshake_done;
 	bool certified;	   /* the peer's certificate was verified in this handshake */
 	bool peer_closed;  /* close_notify came */
+	bool ended;	   /* `receive` has met the end of the peer's stream */
 	bool starved;	   /* `receive` had nothing, since this was last cleared */
 	bool send_failed;  /* `send` had no memory */
 	bool not_tls;	   /* the first bytes are no record */
@@ -43,8 +51,10 @@ static int receive(void *arg, unsigned char *to, size_t max)
 	struct tls *tls = arg;
 	size_t len = tls->io.receive(tls->io.arg, to, max);
 
-	if (len == TLS_END)
+	if (len == TLS_END) {
+		tls->ended = true;
 		return 0;
+	}
 	if (len == 0) {
 		tls->starved = true;
 		return MBEDTLS_ERR_SSL_WANT_READ;
@@ -67,7 +77,7 @@ static int send_all(void *arg, const unsigned char *bytes, size_t len)
 /* --- life ------------------------------------------------------------------------------------- */
 
 enum status tls_new(struct tls_context *context, const char *host, const struct tls_io *io,
-    struct tls **ret)
+    struct tls_buffers *buffers, struct tls **ret)
 {
 	struct tls *tls = calloc(1, sizeof *tls);
 	int code;
@@ -78,6 +88,7 @@ enum status tls_new(struct tls_context *context, const char *host, const struct 
 	mbedtls_ssl_init(&tls->ssl);
 	tls->context = tls_context_ref(context);
 	tls->io = *io;
+	tls->buffers = buffers;
 	tls->verify = calloc(1, sizeof *tls->verify);
 	if (tls->verify == NULL)
 		goto nomem;
@@ -341,6 +352,30 @@ static enum status handshake_failure(struct tls *tls, int code, struct error *er
 	return failure(tls, code, err);
 }
 
+/* What only the handshake needs goes back. In TLS 1.3 mbedTLS keeps it to the end of the session
+ * (5 KB, secrets among it), and a set of keys made for 1.2 that was never filled; in 1.2 it has
+ * given both back by itself. Nothing of it is touched after a handshake: see the tests of what may
+ * come then. */
+static void clean_up_handshake(struct tls *tls)
+{
+	mbedtls_ssl_context *ssl = &tls->ssl;
+
+	if (ssl->MBEDTLS_PRIVATE(handshake) != NULL) {
+		mbedtls_ssl_handshake_free(ssl);
+		mbedtls_free(ssl->MBEDTLS_PRIVATE(handshake));
+		ssl->MBEDTLS_PRIVATE(handshake) = NULL;
+	}
+	if (ssl->MBEDTLS_PRIVATE(transform_negotiate) != NULL) {
+		mbedtls_ssl_transform_free(ssl->MBEDTLS_PRIVATE(transform_negotiate));
+		mbedtls_free(ssl->MBEDTLS_PRIVATE(transform_negotiate));
+		ssl->MBEDTLS_PRIVATE(transform_negotiate) = NULL;
+	}
+	mbedtls_ssl_set_verify(ssl, NULL, NULL);
+	free(tls->verify);
+	tls->verify = NULL;
+	tls_buffers_take_over(tls->buffers, &tls->loan, ssl);
+}
+
 enum status tls_handshake(struct tls *tls, struct error *err)
 {
 	if (tls->handshake_done)
@@ -362,27 +397,25 @@ enum status tls_handshake(struct tls *tls, struct error *err)
 	}
 	tls->handshake_done = true;
 	tls->certified = tls->verify->was_run && mbedtls_ssl_get_verify_result(&tls->ssl) == 0;
-	mbedtls_ssl_set_verify(&tls->ssl, NULL, NULL);
-	free(tls->verify);
-	tls->verify = NULL;
+	clean_up_handshake(tls);
 	return STATUS_OK;
 }
 
 /* --- data ------------------------------------------------------------------------------------- */
 
-enum status tls_read(struct tls *tls, void *to, size_t max, size_t *ret_len, struct error *err)
+static enum status read_some(struct tls *tls, void *to, size_t max, size_t *ret_len,
+    struct error *err)
 {
 	int code;
 
-	if (tls->peer_closed)
-		return STATUS_EOF;
 	/* Messages that are no data, such as a server's ticket (clients of ours do not resume), end
-	 * a read too: with "want read" although bytes behind them are there to be received. */
+	 * a read too: with "want read" although bytes behind them are there to be received. Two
+	 * empty records give 0, as the end of the stream does. */
 	do {
 		tls->starved = false;
 		code = mbedtls_ssl_read(&tls->ssl, to, max);
 	} while (code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET ||
-	    (code == MBEDTLS_ERR_SSL_WANT_READ && !tls->starved));
+	    (code == MBEDTLS_ERR_SSL_WANT_READ && !tls->starved) || (code == 0 && !tls->ended));
 	if (code > 0) {
 		*ret_len = (size_t)code;
 		return STATUS_OK;
@@ -400,6 +433,21 @@ enum status tls_read(struct tls *tls, void *to, size_t max, size_t *ret_len, str
 	return failure(tls, code == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : code, err);
 }
 
+enum status tls_read(struct tls *tls, void *to, size_t max, size_t *ret_len, struct error *err)
+{
+	enum status status;
+
+	if (tls->peer_closed)
+		return STATUS_EOF;
+	if (!tls_buffers_borrow_in(&tls->loan, &tls->ssl))
+		return error_set(err, STATUS_NOMEM, "out of memory");
+	tls_buffers_borrow_out(&tls->loan, &tls->ssl);
+	status = read_some(tls, to, max, ret_len, err);
+	tls_buffers_return_out(&tls->loan, &tls->ssl);
+	tls_buffers_return_in(&tls->loan, &tls->ssl);
+	return status;
+}
+
 bool tls_has_plaintext(const struct tls *tls)
 {
 	return tls->handshake_done && mbedtls_ssl_get_bytes_avail(&tls->ssl) > 0;
@@ -408,25 +456,33 @@ bool tls_has_plaintext(const struct tls *tls)
 enum status tls_write(struct tls *tls, const void *bytes, size_t len)
 {
 	const unsigned char *at = bytes;
+	enum status status = STATUS_OK;
 
 	assert(len > 0 && len <= TLS_RECORD_MAX);
-	while (len > 0) {
+	tls_buffers_borrow_out(&tls->loan, &tls->ssl);
+	while (status == STATUS_OK && len > 0) {
 		int code = mbedtls_ssl_write(&tls->ssl, at, len);
 
-		if (tls->send_failed || code == MBEDTLS_ERR_SSL_ALLOC_FAILED)
-			return STATUS_NOMEM;
-		if (code <= 0)
-			return STATUS_TLS;
-		at += code;
-		len -= (size_t)code;
+		if (tls->send_failed || code == MBEDTLS_ERR_SSL_ALLOC_FAILED) {
+			status = STATUS_NOMEM;
+		} else if (code <= 0) {
+			status = STATUS_TLS;
+		} else {
+			at += code;
+			len -= (size_t)code;
+		}
 	}
-	return STATUS_OK;
+	tls_buffers_return_out(&tls->loan, &tls->ssl);
+	return status;
 }
 
 enum status tls_close_notify(struct tls *tls)
 {
-	int code = mbedtls_ssl_close_notify(&tls->ssl);
+	int code;
 
+	tls_buffers_borrow_out(&tls->loan, &tls->ssl);
+	code = mbedtls_ssl_close_notify(&tls->ssl);
+	tls_buffers_return_out(&tls->loan, &tls->ssl);
 	if (tls->send_failed)
 		return STATUS_NOMEM;
 	return code == 0 ? STATUS_OK : STATUS_TLS;
@@ -473,4 +529,15 @@ void tls_get_info(const struct tls *tls, struct tls_info *ret)
 	if (tls->context->role == TLS_SERVER)
 		tls_verify_user(peer, ret->peer_user, ret->peer_user_problem,
 		    sizeof ret->peer_user_problem);
+}
+
+void tls_forget_peer(struct tls *tls)
+{
+	mbedtls_ssl_session *session = tls->ssl.MBEDTLS_PRIVATE(session);
+
+	if (!tls->handshake_done || session->MBEDTLS_PRIVATE(peer_cert) == NULL)
+		return;
+	mbedtls_x509_crt_free(session->MBEDTLS_PRIVATE(peer_cert));
+	mbedtls_free(session->MBEDTLS_PRIVATE(peer_cert));
+	session->MBEDTLS_PRIVATE(peer_cert) = NULL;
 }

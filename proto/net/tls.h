@@ -70,10 +70,17 @@ struct tls_io {
 	void *arg;
 };
 
+/* Memory for records (33 KB), which the sessions of one thread use in turn, so that one between
+ * two records holds none. To be freed after the sessions. NULL without memory; NULL may be freed. */
+struct tls_buffers;
+struct tls_buffers *tls_buffers_new(void);
+void tls_buffers_free(struct tls_buffers *buffers);
+
 /* A session in its starting state. `host` is what a client verifies and sends as SNI (an IP
- * address is verified but not sent); NULL for a server. Holds a reference to the context. */
+ * address is verified but not sent); NULL for a server. Holds a reference to the context. With
+ * `buffers` NULL it keeps memory for records of its own. */
 enum status tls_new(struct tls_context *context, const char *host, const struct tls_io *io,
-    struct tls **ret);
+    struct tls_buffers *buffers, struct tls **ret);
 void tls_free(struct tls *tls);
 
 /* One step further with the bytes there are. OK: done. AGAIN: needs more from the peer. Else the
@@ -116,6 +123,9 @@ struct tls_info {
 
 /* After the handshake. Version and cipher are static strings. */
 void tls_get_info(const struct tls *tls, struct tls_info *ret);
+
+/* Gives the memory of the peer's certificate back (2 KB): from now on tls_get_info knows none. */
+void tls_forget_peer(struct tls *tls);
 
 /* SHA-256, for fingerprints and tests, so that nothing else needs mbedTLS. */
 void tls_sha256(struct slice bytes, unsigned char ret[32]);

@@ -1,7 +1,8 @@
 /*
  * What the tls*.c files share and nobody else sees: mbedTLS's types stop here. tls_context.c makes
  * contexts, tls.c runs sessions, tls_verify.c judges certificates and finds words for what is
- * wrong with them, tls_ticket.c resumes sessions, tls_threads_*.c gives mbedTLS its mutex.
+ * wrong with them, tls_ticket.c resumes sessions, tls_buffers.c lends memory for records,
+ * tls_threads_*.c gives mbedTLS its mutex.
  */
 #ifndef CONFAB_NET_TLS_PRIVATE_H
 #define CONFAB_NET_TLS_PRIVATE_H
@@ -19,6 +20,28 @@
 /* Before and after everything else of mbedTLS. */
 void tls_threads_startup(void);
 void tls_threads_cleanup(void);
+
+/* --- tls_buffers.c --- */
+
+/* A session's account with the buffers it borrows from. */
+struct tls_loan {
+	struct tls_buffers *from; /* NULL: the session has buffers of its own */
+	unsigned char in_ctr[8];  /* the receive counter, while the buffer is away */
+};
+
+/* After the handshake: from now on the session has no buffers but borrowed ones. NULL changes
+ * nothing; and before this, the functions below do nothing. */
+void tls_buffers_take_over(struct tls_buffers *from, struct tls_loan *loan,
+    mbedtls_ssl_context *ssl);
+
+/* Before a call of mbedTLS that may read, and after it, when its error has been looked into; the
+ * buffer stays if the session still needs what is in it. False without memory. */
+bool tls_buffers_borrow_in(struct tls_loan *loan, mbedtls_ssl_context *ssl);
+void tls_buffers_return_in(struct tls_loan *loan, mbedtls_ssl_context *ssl);
+
+/* Likewise for one that may write, be it an alert. This never fails. */
+void tls_buffers_borrow_out(struct tls_loan *loan, mbedtls_ssl_context *ssl);
+void tls_buffers_return_out(struct tls_loan *loan, mbedtls_ssl_context *ssl);
 
 /* --- tls_ticket.c --- */
 

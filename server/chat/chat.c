@@ -149,13 +149,29 @@ static void session_free(struct chat_session *session)
 	free(session->finish_item);
 	free(session->gone_item);
 	free(session->close_unit);
+	free(session->device);
 	free(session);
+}
+
+/* Puts a copy at *to, which moves behind it. */
+static const char *pack(char **to, struct slice text)
+{
+	char *at = *to;
+
+	memcpy(at, text.ptr, text.len);
+	at[text.len] = '\0';
+	*to += text.len + 1;
+	return at;
 }
 
 struct chat_session *chat_session_open(struct chat *chat, const struct chat_peer *peer,
     unsigned worker, void *conn, struct chat_time now)
 {
-	struct chat_session *session = calloc(1, sizeof *session);
+	struct slice address = slice_of(peer->address), user = slice_of(peer->user);
+	struct slice fingerprint = slice_of(peer->fingerprint);
+	struct chat_session *session =
+	    calloc(1, sizeof *session + address.len + fingerprint.len + user.len + 3);
+	char *strings;
 
 	if (session == NULL)
 		return NULL;
@@ -172,9 +188,10 @@ struct chat_session *chat_session_open(struct chat *chat, const struct chat_peer
 		return NULL;
 	}
 	chat_id_new(chat, session->id);
-	str_copy(session->address, sizeof session->address, slice_of(peer->address));
-	str_copy(session->fingerprint, sizeof session->fingerprint, slice_of(peer->fingerprint));
-	str_copy(session->cert_user, sizeof session->cert_user, slice_of(peer->user));
+	strings = session->strings;
+	session->address = pack(&strings, address);
+	session->fingerprint = pack(&strings, fingerprint);
+	session->cert_user = pack(&strings, user);
 	session->tls_version = peer->tls_version;
 	session->tls_cipher = peer->tls_cipher;
 	chat->counts.sessions++;
@@ -241,7 +258,7 @@ static void tell_devices(struct chat *chat, struct chat_session *session, bool o
 	message_begin_event(&w, &chat->scratch, PROTO_EVENT_session);
 	json_put_str(&w, "session", session->id);
 	json_put_bool(&w, "on", on);
-	if (session->device[0] != '\0')
+	if (session->device != NULL)
 		json_put_str(&w, "device", session->device);
 	if (on)
 		json_put_str(&w, "address", session->address);
@@ -324,14 +341,16 @@ bool cmd_login(struct chat_call *call)
 {
 	struct chat *chat = call->chat;
 	struct chat_session *session = call->session;
+	struct slice device = chat_field_text(call, PROTO_FIELD_login_device);
 	struct chat_user *user = login_user(call);
 
 	if (user == NULL) {
 		session->failed_logins++;
 		return false;
 	}
-	str_copy(session->device, sizeof session->device,
-	    chat_field_text(call, PROTO_FIELD_login_device));
+	/* Without memory for it the device is nameless to the others. */
+	if (device.len > 0)
+		session->device = str_dup(device);
 	session->user = user;
 	list_put(&user->sessions, &session->in_user);
 	user->session_count++;

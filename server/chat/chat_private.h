@@ -50,7 +50,7 @@ struct chat_user {
 
 	/* Presence. What others were told last, and what they would be told now. */
 	enum chat_status wanted, told;
-	char text[PROTO_LIMIT_topic + 1];
+	char *text; /* of the status; NULL: none, as nearly always */
 	bool text_changed;
 	struct list damped;	/* in chat->damped while a change was told recently */
 	struct list offline;	/* in chat->offline while without sessions, not told yet */
@@ -67,13 +67,13 @@ struct chat_session {
 	/* Made at birth, so that an end can always be told, also without memory. */
 	struct chat_item *finish_item, *gone_item;
 	struct chat_unit *close_unit;
-	char id[CHAT_EPOCH_SIZE];
-	char address[64];
-	char fingerprint[65];
-	char cert_user[PROTO_USER_MAX + 1];
-	char device[65];
 	const char *tls_version, *tls_cipher;
 	int64_t since_ms; /* unix */
+	char *device;	  /* as told at login; NULL: none */
+	char id[CHAT_EPOCH_SIZE];
+	/* Of the peer, "" where there is none; they lie behind the struct, for most are short. */
+	const char *address, *fingerprint, *cert_user;
+	char strings[];
 };
 
 struct chat_room {

@@ -5,6 +5,8 @@
 #include "chat/chat_private.h"
 #include "chat/page.h"
 
+#include <stdlib.h>
+
 bool cmd_whoami(struct chat_call *call)
 {
 	struct json_writer w;
@@ -38,7 +40,7 @@ bool cmd_sessions(struct chat_call *call)
 
 		json_open_object(&w, NULL);
 		json_put_str(&w, "session", session->id);
-		if (session->device[0] != '\0')
+		if (session->device != NULL)
 			json_put_str(&w, "device", session->device);
 		json_put_str(&w, "address", session->address);
 		json_put_time(&w, "since", session->since_ms);
@@ -96,14 +98,17 @@ bool cmd_status(struct chat_call *call)
 {
 	struct slice text = chat_field_text(call, PROTO_FIELD_status_text);
 	struct chat_user *user = call->user;
+	char *copy = NULL;
 
+	if (text.len > 0 && (copy = str_dup(text)) == NULL)
+		return chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
 	/* The words of the row stand in the order of enum chat_status. */
 	user->wanted =
 	    (enum chat_status)request_field(call->request, PROTO_FIELD_status_status)->number;
-	if (!slice_equal(text, slice_of(user->text))) {
-		str_copy(user->text, sizeof user->text, text);
+	if (!slice_equal(text, slice_of(user->text != NULL ? user->text : "")))
 		user->text_changed = true;
-	}
+	free(user->text);
+	user->text = copy;
 	chat_presence_changed(call->chat, user, call->now);
 	return true;
 }
@@ -138,7 +143,7 @@ static void put_person(struct json_writer *w, const struct chat_user *user, stru
 	json_open_object(w, NULL);
 	json_put_str(w, "user", user->name);
 	json_put_str(w, "status", chat_status_name(user->wanted));
-	if (user->text[0] != '\0')
+	if (user->text != NULL)
 		json_put_str(w, "text", user->text);
 	json_put_int(w, "idle", (int64_t)((now.mono_ms - user->active_mono_ms) / 1000));
 	if (user->guest)

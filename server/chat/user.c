@@ -63,6 +63,7 @@ void chat_user_free(struct chat *chat, struct chat_user *user)
 	list_remove(&user->damped);
 	list_remove(&user->offline);
 	tree_remove(&chat->users, &user->node);
+	free(user->text);
 	free(user);
 }
 
@@ -207,7 +208,7 @@ static unsigned tell_presence(struct chat *chat, struct chat_user *user, struct 
 	message_begin_event(&w, &chat->scratch, PROTO_EVENT_presence);
 	json_put_str(&w, "user", user->name);
 	json_put_str(&w, "status", chat_status_name(user->told));
-	if (user->text[0] != '\0')
+	if (user->text != NULL)
 		json_put_str(&w, "text", user->text);
 	message_end(&w);
 	line = chat_take_line(chat);
@@ -241,8 +242,9 @@ bool chat_presence_tick(struct chat *chat, struct chat_time now)
 			user = list_entry(offline, struct chat_user, offline);
 			list_remove(&user->offline);
 			user->wanted = CHAT_ONLINE; /* a status ends with the last session */
-			user->text_changed = user->text[0] != '\0';
-			user->text[0] = '\0';
+			user->text_changed = user->text != NULL;
+			free(user->text);
+			user->text = NULL;
 		} else if (damped != &chat->damped &&
 			   list_entry(damped, struct chat_user, damped)->damped_until <=
 			       now.mono_ms) {

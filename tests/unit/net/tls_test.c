@@ -1,107 +1,13 @@
 /*
- * TLS sessions in memory: a client's and a server's, joined by two pipes of bytes.
+ * TLS sessions in memory: what ours do with each other and with those of mbedTLS by itself.
  */
 #include "net/tls.h"
 
 #include <mbedtls/net_sockets.h>
 #include <mbedtls/psa_util.h>
-#include <mbedtls/ssl.h>
 
-#include "base/buf.h"
-#include "test_certs.h"
+#include "tls_pair.h"
 #include "tests/unit/unit.h"
-
-struct end {
-	struct tls *tls;
-	struct buf out; /* bytes for the other end */
-	bool closed;	/* ours: nothing more will come after `out` */
-	struct end *peer;
-	size_t sent; /* bytes so far */
-	size_t step; /* at most so many bytes a read; 0: any */
-	enum status status;
-	struct error err;
-};
-
-struct pair {
-	struct end client, server;
-};
-
-static size_t receive(void *arg, void *to, size_t max)
-{
-	struct end *end = arg;
-	struct buf *from = &end->peer->out;
-	size_t len = from->len < max ? from->len : max;
-
-	if (end->step > 0 && len > end->step)
-		len = end->step;
-	if (len == 0)
-		return end->peer->closed ? TLS_END : 0;
-	memcpy(to, from->ptr, len);
-	buf_drop(from, len);
-	return len;
-}
-
-static bool send_bytes(void *arg, const void *bytes, size_t len)
-{
-	struct end *end = arg;
-
-	end->sent += len;
-	return buf_put(&end->out, bytes, len);
-}
-
-static void end_init(struct end *end, struct end *peer, struct tls_context *context,
-    const char *host)
-{
-	struct tls_io io = {receive, send_bytes, end};
-
-	*end = (struct end){.peer = peer};
-	buf_init(&end->out, 1 << 20);
-	if (context != NULL)
-		CHECK_INT(tls_new(context, host, &io, &end->tls), STATUS_OK);
-	tls_context_unref(context);
-}
-
-/* Takes the contexts over. */
-static void pair_init(struct pair *pair, struct tls_context *client, struct tls_context *server,
-    const char *host)
-{
-	end_init(&pair->client, &pair->server, client, host);
-	end_init(&pair->server, &pair->client, server, NULL);
-}
-
-static void pair_release(struct pair *pair)
-{
-	tls_free(pair->client.tls);
-	tls_free(pair->server.tls);
-	buf_release(&pair->client.out);
-	buf_release(&pair->server.out);
-}
-
-static void step(struct end *end)
-{
-	if (end->status == STATUS_AGAIN)
-		end->status = tls_handshake(end->tls, &end->err);
-}
-
-/* Until both are done or nothing moves any more. */
-static void shake_hands(struct pair *pair)
-{
-	pair->client.status = pair->server.status = STATUS_AGAIN;
-	for (int i = 0; i < 20; i++) {
-		step(&pair->client);
-		step(&pair->server);
-	}
-}
-
-static struct tls_context *usual_client(void)
-{
-	return test_context(TLS_CLIENT, NULL, test_certs_usual()->ca.pem, TLS_PEER_CERT_NONE);
-}
-
-static struct tls_context *usual_server(void)
-{
-	return test_context(TLS_SERVER, &test_certs_usual()->server, NULL, TLS_PEER_CERT_NONE);
-}
 
 /* The client's handshake is refused by itself; its sentence must hold `words`, and the server must
  * hear an alert. */
@@ -111,7 +17,7 @@ static void check_client_refuses(struct tls_context *client, struct tls_context 
 	struct pair pair;
 
 	pair_init(&pair, client, server, host);
-	shake_hands(&pair);
+	pair_shake_hands(&pair);
 	CHECK_INT(pair.client.status, STATUS_TLS_VERIFY);
 	if (strstr(pair.client.err.text, words) == NULL)
 		CHECK_STR(pair.client.err.text, words);
@@ -147,8 +53,8 @@ TEST(tls__shake_hands__tls13)
 	struct tls_info info;
 	struct pair pair;
 
-	pair_init(&pair, usual_client(), usual_server(), "localhost");
-	shake_hands(&pair);
+	pair_init(&pair, pair_usual_client(), pair_usual_server(), "localhost");
+	pair_shake_hands(&pair);
 	CHECK_INT(pair.client.status, STATUS_OK);
 	CHECK_INT(pair.server.status, STATUS_OK);
 	check_talk(&pair);
@@ -166,9 +72,9 @@ TEST(tls__shake_hands__byte_by_byte)
 {
 	struct pair pair;
 
-	pair_init(&pair, usual_client(), usual_server(), "localhost");
+	pair_init(&pair, pair_usual_client(), pair_usual_server(), "localhost");
 	pair.client.step = pair.server.step = 1;
-	shake_hands(&pair);
+	pair_shake_hands(&pair);
 	CHECK_INT(pair.server.status, STATUS_OK);
 	check_talk(&pair);
 	pair_release(&pair);
@@ -180,8 +86,8 @@ TEST(tls__say_goodbye__both_ways)
 	size_t len;
 	struct pair pair;
 
-	pair_init(&pair, usual_client(), usual_server(), "localhost");
-	shake_hands(&pair);
+	pair_init(&pair, pair_usual_client(), pair_usual_server(), "localhost");
+	pair_shake_hands(&pair);
 	CHECK_INT(tls_close_notify(pair.client.tls), STATUS_OK);
 	CHECK_INT(tls_read(pair.server.tls, got, sizeof got, &len, NULL), STATUS_EOF);
 	CHECK_INT(tls_read(pair.server.tls, got, sizeof got, &len, NULL), STATUS_EOF);
@@ -201,8 +107,8 @@ TEST(tls__read__truncated_stream)
 	struct error err;
 	struct pair pair;
 
-	pair_init(&pair, usual_client(), usual_server(), "localhost");
-	shake_hands(&pair);
+	pair_init(&pair, pair_usual_client(), pair_usual_server(), "localhost");
+	pair_shake_hands(&pair);
 	CHECK_INT(tls_write(pair.client.tls, "half", 4), STATUS_OK);
 	pair.client.closed = true;
 	CHECK_INT(tls_read(pair.server.tls, got, sizeof got, &len, &err), STATUS_OK);
@@ -214,9 +120,9 @@ TEST(tls__read__truncated_handshake)
 {
 	struct pair pair;
 
-	pair_init(&pair, usual_client(), usual_server(), "localhost");
+	pair_init(&pair, pair_usual_client(), pair_usual_server(), "localhost");
 	pair.client.closed = true;
-	shake_hands(&pair);
+	pair_shake_hands(&pair);
 	CHECK_INT(pair.server.status, STATUS_TRUNCATED);
 	pair_release(&pair);
 }
@@ -228,8 +134,8 @@ TEST(tls__read__damaged_record)
 	struct error err;
 	struct pair pair;
 
-	pair_init(&pair, usual_client(), usual_server(), "localhost");
-	shake_hands(&pair);
+	pair_init(&pair, pair_usual_client(), pair_usual_server(), "localhost");
+	pair_shake_hands(&pair);
 	CHECK_INT(tls_write(pair.client.tls, "line", 4), STATUS_OK);
 	pair.client.out.ptr[pair.client.out.len - 1] ^= 1;
 	CHECK_INT(tls_read(pair.server.tls, got, sizeof got, &len, &err), STATUS_TLS);
@@ -247,20 +153,20 @@ TEST(tls__verify__unknown_authority)
 	test_certs_usual();
 	test_cert_make(&other, &(struct test_cert_options){.name = "Other CA", .is_ca = true});
 	check_client_refuses(test_context(TLS_CLIENT, NULL, other.pem, TLS_PEER_CERT_NONE),
-	    usual_server(), "localhost", "an authority that is not trusted ('Test CA'); give its "
+	    pair_usual_server(), "localhost", "an authority that is not trusted ('Test CA'); give its "
 	    "CA with --ca", "unknown CA (alert 48)");
 }
 
 TEST(tls__verify__wrong_name)
 {
-	check_client_refuses(usual_client(), usual_server(), "chat.example.org",
+	check_client_refuses(pair_usual_client(), pair_usual_server(), "chat.example.org",
 	    "is for '127.0.0.1', 'localhost', not for 'chat.example.org'",
 	    "bad certificate (alert 42)");
 }
 
 TEST(tls__verify__wrong_address)
 {
-	check_client_refuses(usual_client(), usual_server(), "127.0.0.2",
+	check_client_refuses(pair_usual_client(), pair_usual_server(), "127.0.0.2",
 	    "is for '127.0.0.1', 'localhost', not for '127.0.0.2'", "bad certificate (alert 42)");
 }
 
@@ -268,11 +174,11 @@ TEST(tls__verify__address)
 {
 	struct pair pair;
 
-	pair_init(&pair, usual_client(), usual_server(), "127.0.0.1");
+	pair_init(&pair, pair_usual_client(), pair_usual_server(), "127.0.0.1");
 	/* No SNI: an address must not stand there. */
 	pair.client.status = tls_handshake(pair.client.tls, NULL);
 	CHECK(!slice_contains(buf_slice(&pair.client.out), slice_of("127.0.0.1")));
-	shake_hands(&pair);
+	pair_shake_hands(&pair);
 	CHECK_INT(pair.client.status, STATUS_OK);
 	pair_release(&pair);
 }
@@ -281,10 +187,10 @@ TEST(tls__verify__sends_name)
 {
 	struct pair pair;
 
-	pair_init(&pair, usual_client(), usual_server(), "localhost.");
+	pair_init(&pair, pair_usual_client(), pair_usual_server(), "localhost.");
 	pair.client.status = tls_handshake(pair.client.tls, NULL);
 	CHECK(slice_contains(buf_slice(&pair.client.out), slice_of("localhost")));
-	shake_hands(&pair);
+	pair_shake_hands(&pair);
 	CHECK_INT(pair.client.status, STATUS_OK);
 	pair_release(&pair);
 }
@@ -294,13 +200,13 @@ TEST(tls__shake_hands__alert_in_the_clear)
 {
 	struct pair pair;
 
-	pair_init(&pair, usual_client(), usual_server(), "localhost");
+	pair_init(&pair, pair_usual_client(), pair_usual_server(), "localhost");
 	pair.client.status = pair.server.status = STATUS_AGAIN;
-	step(&pair.client);
-	step(&pair.server);
+	pair_step(&pair.client);
+	pair_step(&pair.server);
 	CHECK_INT(pair.server.status, STATUS_AGAIN);
 	CHECK(buf_put(&pair.client.out, "\x15\x03\x03\x00\x02\x02\x30", 7));
-	step(&pair.server);
+	pair_step(&pair.server);
 	CHECK_INT(pair.server.status, STATUS_TLS);
 	CHECK_STR(pair.server.err.text,
 	    "the client refused our certificate: unknown CA (alert 48)");
@@ -327,7 +233,7 @@ TEST(tls__verify__expired)
 
 	CHECK(tls_context_own_days(server, &begun) < -100);
 	CHECK(begun);
-	check_client_refuses(usual_client(), server, "localhost", "expired on 2021-03-04",
+	check_client_refuses(pair_usual_client(), server, "localhost", "expired on 2021-03-04",
 	    "certificate expired (alert 45)");
 }
 
@@ -339,7 +245,7 @@ TEST(tls__verify__not_yet_valid)
 
 	CHECK(tls_context_own_days(server, &begun) > 20000);
 	CHECK(!begun);
-	check_client_refuses(usual_client(), server, "localhost",
+	check_client_refuses(pair_usual_client(), server, "localhost",
 	    "not yet valid until 2098-01-02 (check this machine's clock)", "(alert 4");
 }
 
@@ -365,7 +271,7 @@ static void check_chain(enum test_key ca_key, enum test_key key, bool sha384)
 	memcpy(leaf.pem, chain, strlen(chain) + 1);
 	pair_init(&pair, test_context(TLS_CLIENT, NULL, root.pem, TLS_PEER_CERT_NONE),
 	    test_context(TLS_SERVER, &leaf, NULL, TLS_PEER_CERT_NONE), "chat.example.org");
-	shake_hands(&pair);
+	pair_shake_hands(&pair);
 	CHECK_STR(pair.client.err.text, "");
 	CHECK_INT(pair.client.status, STATUS_OK);
 	CHECK_INT(pair.server.status, STATUS_OK);
@@ -408,7 +314,7 @@ TEST(tls__ask_client__user_from_certificate)
 
 	pair_init(&pair, client_with(&test_certs_usual()->client),
 	    asking_server(TLS_PEER_CERT_OPTIONAL), "localhost");
-	shake_hands(&pair);
+	pair_shake_hands(&pair);
 	CHECK_INT(pair.server.status, STATUS_OK);
 	tls_get_info(pair.server.tls, &info);
 	CHECK_STR(info.peer_user, "alice");
@@ -424,8 +330,8 @@ TEST(tls__ask_client__none_shown_is_fine_where_optional)
 	struct tls_info info;
 	struct pair pair;
 
-	pair_init(&pair, usual_client(), asking_server(TLS_PEER_CERT_OPTIONAL), "localhost");
-	shake_hands(&pair);
+	pair_init(&pair, pair_usual_client(), asking_server(TLS_PEER_CERT_OPTIONAL), "localhost");
+	pair_shake_hands(&pair);
 	CHECK_INT(pair.server.status, STATUS_OK);
 	tls_get_info(pair.server.tls, &info);
 	CHECK(info.resumed_or_uncertified);
@@ -443,7 +349,7 @@ static void check_server_refuses(struct tls_context *client, struct tls_context 
 	struct pair pair;
 
 	pair_init(&pair, client, server, "localhost");
-	shake_hands(&pair);
+	pair_shake_hands(&pair);
 	CHECK_INT(pair.server.status, STATUS_TLS_VERIFY);
 	if (strstr(pair.server.err.text, words) == NULL)
 		CHECK_STR(pair.server.err.text, words);
@@ -456,7 +362,7 @@ static void check_server_refuses(struct tls_context *client, struct tls_context 
 
 TEST(tls__ask_client__none_shown_where_required)
 {
-	check_server_refuses(usual_client(), asking_server(TLS_PEER_CERT_REQUIRED),
+	check_server_refuses(pair_usual_client(), asking_server(TLS_PEER_CERT_REQUIRED),
 	    "showed no certificate", "wants a certificate and got none (alert 116)");
 }
 
@@ -513,7 +419,7 @@ static void check_user(const char *uri, const char *uri2, const char *user, cons
 		.dns = "confab",
 		.uri = {uri, uri2}});
 	pair_init(&pair, client_with(&cert), asking_server(TLS_PEER_CERT_OPTIONAL), "localhost");
-	shake_hands(&pair);
+	pair_shake_hands(&pair);
 	CHECK_INT(pair.server.status, STATUS_OK);
 	tls_get_info(pair.server.tls, &info);
 	CHECK_STR(info.peer_user, user);
@@ -540,85 +446,6 @@ TEST(tls__ask_client__user_names)
 }
 
 /* --- foreign clients: mbedTLS by itself, with tickets, TLS 1.2, other protocols ---------------- */
-
-struct foreign {
-	mbedtls_ssl_context ssl;
-	mbedtls_ssl_config config;
-	mbedtls_x509_crt ca, cert;
-	mbedtls_pk_context key;
-};
-
-static int foreign_receive(void *arg, unsigned char *to, size_t max)
-{
-	size_t len = receive(arg, to, max);
-
-	return len == TLS_END ? 0 : len == 0 ? MBEDTLS_ERR_SSL_WANT_READ : (int)len;
-}
-
-static int foreign_send(void *arg, const unsigned char *bytes, size_t len)
-{
-	return send_bytes(arg, bytes, len) ? (int)len : -1;
-}
-
-static void parse_pem(mbedtls_x509_crt *to, const char *pem)
-{
-	mbedtls_x509_crt_init(to);
-	CHECK(mbedtls_x509_crt_parse(to, (const unsigned char *)pem, strlen(pem) + 1) == 0);
-}
-
-static void foreign_init(struct foreign *foreign, struct pair *pair, bool tls12,
-    const struct test_cert *cert, const char **protocols)
-{
-	mbedtls_ssl_config_init(&foreign->config);
-	mbedtls_ssl_init(&foreign->ssl);
-	parse_pem(&foreign->ca, test_certs_usual()->ca.pem);
-	CHECK(mbedtls_ssl_config_defaults(&foreign->config, MBEDTLS_SSL_IS_CLIENT,
-		  MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT) == 0);
-	mbedtls_ssl_conf_rng(&foreign->config, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
-	mbedtls_ssl_conf_ca_chain(&foreign->config, &foreign->ca, NULL);
-	mbedtls_ssl_conf_max_tls_version(&foreign->config,
-	    tls12 ? MBEDTLS_SSL_VERSION_TLS1_2 : MBEDTLS_SSL_VERSION_TLS1_3);
-	mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(&foreign->config,
-	    MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
-	mbedtls_pk_init(&foreign->key);
-	if (cert != NULL) {
-		parse_pem(&foreign->cert, cert->pem);
-		CHECK(mbedtls_pk_parse_key(&foreign->key, (const unsigned char *)cert->key,
-			  strlen(cert->key) + 1, NULL, 0, mbedtls_psa_get_random,
-			  MBEDTLS_PSA_RANDOM_STATE) == 0);
-		CHECK(mbedtls_ssl_conf_own_cert(&foreign->config, &foreign->cert,
-			  &foreign->key) == 0);
-	} else {
-		mbedtls_x509_crt_init(&foreign->cert);
-	}
-	if (protocols != NULL)
-		CHECK(mbedtls_ssl_conf_alpn_protocols(&foreign->config, protocols) == 0);
-	CHECK(mbedtls_ssl_setup(&foreign->ssl, &foreign->config) == 0);
-	CHECK(mbedtls_ssl_set_hostname(&foreign->ssl, "localhost") == 0);
-	mbedtls_ssl_set_bio(&foreign->ssl, &pair->client, foreign_send, foreign_receive, NULL);
-}
-
-static void foreign_release(struct foreign *foreign)
-{
-	mbedtls_ssl_free(&foreign->ssl);
-	mbedtls_ssl_config_free(&foreign->config);
-	mbedtls_x509_crt_free(&foreign->ca);
-	mbedtls_x509_crt_free(&foreign->cert);
-	mbedtls_pk_free(&foreign->key);
-}
-
-static int foreign_shake_hands(struct foreign *foreign, struct pair *pair)
-{
-	int code = MBEDTLS_ERR_SSL_WANT_READ;
-
-	pair->server.status = STATUS_AGAIN;
-	for (int i = 0; i < 20; i++) {
-		if (code == MBEDTLS_ERR_SSL_WANT_READ)
-			code = mbedtls_ssl_handshake(&foreign->ssl);
-		step(&pair->server);
-	}
-	return code;
-}
 
 TEST(tls__shake_hands__tls12)
 {
@@ -671,7 +498,7 @@ static void check_protocols(bool tls12)
 	struct foreign foreign;
 	struct pair pair;
 
-	pair_init(&pair, NULL, usual_server(), NULL);
+	pair_init(&pair, NULL, pair_usual_server(), NULL);
 	foreign_init(&foreign, &pair, tls12, NULL, others);
 	CHECK_INT(foreign_shake_hands(&foreign, &pair), MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE);
 	CHECK_INT(foreign.ssl.MBEDTLS_PRIVATE(in_msg)[1],
@@ -681,7 +508,7 @@ static void check_protocols(bool tls12)
 	foreign_release(&foreign);
 	pair_release(&pair);
 
-	pair_init(&pair, NULL, usual_server(), NULL);
+	pair_init(&pair, NULL, pair_usual_server(), NULL);
 	foreign_init(&foreign, &pair, tls12, NULL, both);
 	CHECK_INT(foreign_shake_hands(&foreign, &pair), 0);
 	CHECK_STR(mbedtls_ssl_get_alpn_protocol(&foreign.ssl), "confab/1");
@@ -780,10 +607,10 @@ static void check_not_tls(const char *bytes, size_t len, const char *words)
 {
 	struct pair pair;
 
-	pair_init(&pair, NULL, usual_server(), NULL);
+	pair_init(&pair, NULL, pair_usual_server(), NULL);
 	CHECK(buf_put(&pair.client.out, bytes, len));
 	pair.server.status = STATUS_AGAIN;
-	step(&pair.server);
+	pair_step(&pair.server);
 	CHECK_INT(pair.server.status, STATUS_NOT_TLS);
 	if (strstr(pair.server.err.text, words) == NULL)
 		CHECK_STR(pair.server.err.text, words);
@@ -806,10 +633,10 @@ TEST(tls__shake_hands__garbage_in_a_record)
 {
 	struct pair pair;
 
-	pair_init(&pair, NULL, usual_server(), NULL);
+	pair_init(&pair, NULL, pair_usual_server(), NULL);
 	CHECK(buf_put(&pair.client.out, "\x16\x03\x01\x00\x0a\x01\x00\x00\x06garbag", 15));
 	pair.server.status = STATUS_AGAIN;
-	step(&pair.server);
+	pair_step(&pair.server);
 	CHECK_INT(pair.server.status, STATUS_TLS);
 	CHECK(pair.server.out.len > 0); /* an alert */
 	pair_release(&pair);
@@ -819,10 +646,10 @@ TEST(tls__shake_hands__server_speaks_plain_text)
 {
 	struct pair pair;
 
-	pair_init(&pair, usual_client(), NULL, "localhost");
+	pair_init(&pair, pair_usual_client(), NULL, "localhost");
 	CHECK(buf_put(&pair.server.out, "HTTP/1.1 400 Bad Request\r\n", 26));
 	pair.client.status = STATUS_AGAIN;
-	step(&pair.client);
+	pair_step(&pair.client);
 	CHECK_INT(pair.client.status, STATUS_NOT_TLS);
 	CHECK(strstr(pair.client.err.text, "the server does not speak TLS") != NULL);
 	pair_release(&pair);
@@ -888,7 +715,7 @@ TEST(tls__make_context__der)
 	int len;
 	struct tls_options options = {.role = TLS_SERVER};
 
-	parse_pem(&cert, certs->server.pem);
+	foreign_parse_pem(&cert, certs->server.pem);
 	mbedtls_pk_init(&key);
 	CHECK(mbedtls_pk_parse_key(&key, (const unsigned char *)certs->server.key,
 		  strlen(certs->server.key) + 1, NULL, 0, mbedtls_psa_get_random,
