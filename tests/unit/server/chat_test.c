@@ -8,19 +8,6 @@
 #include "chat/chat_private.h"
 #include "chat_world.h"
 
-#define HAS(text, part) CHECK(strstr((text), (part)) != NULL)
-
-/* Reads the next line and checks that it contains `part`. */
-static void expect(struct world *world, unsigned session, const char *part)
-{
-	const char *line = world_read(world, session);
-
-	if (strstr(line, part) == NULL) {
-		fprintf(stderr, "session %u got \"%s\", not …%s…\n", session, line, part);
-		exit(1);
-	}
-}
-
 static void expect_silence(struct world *world, unsigned session)
 {
 	CHECK_STR(world_read(world, session), "");
@@ -32,17 +19,18 @@ TEST(chat__send__reaches_all_members_after_the_reply)
 	unsigned a = world_guest(world, "alice"), b = world_guest(world, "bob");
 
 	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\",\"id\":2}");
-	expect(world, a, "\"re\":2,\"ok\":true");
-	expect(world, a, "\"event\":\"join\"");
+	world_expect(world, a, "\"re\":2,\"ok\":true");
+	world_expect(world, a, "\"event\":\"join\"");
 	world_ask(world, b, "{\"cmd\":\"join\",\"room\":\"dev\",\"id\":2}");
-	expect(world, b, "\"member_count\":2,\"seq\":2");
-	expect(world, b, "\"user\":\"bob\"");
-	expect(world, a, "\"user\":\"bob\"");
-	world_ask(world, a, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"hi\",\"id\":3,"
-			    "\"nonce\":\"n1\"}");
-	expect(world, a, "\"re\":3,\"ok\":true,\"seq\":3");
-	expect(world, a, "\"nonce\":\"n1\"");
-	expect(world, b, "\"from\":\"alice\"");
+	world_expect(world, b, "\"member_count\":2,\"seq\":2");
+	world_expect(world, b, "\"user\":\"bob\"");
+	world_expect(world, a, "\"user\":\"bob\"");
+	world_ask(world, a,
+	    "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"hi\",\"id\":3,"
+	    "\"nonce\":\"n1\"}");
+	world_expect(world, a, "\"re\":3,\"ok\":true,\"seq\":3");
+	world_expect(world, a, "\"nonce\":\"n1\"");
+	world_expect(world, b, "\"from\":\"alice\"");
 	expect_silence(world, a);
 	expect_silence(world, b);
 	world_free(world);
@@ -59,19 +47,19 @@ TEST(chat__send__tells_nothing_before_the_commit)
 	expect_silence(world, a);
 	expect_silence(world, b); /* the list shows the new room: it has to wait, too */
 	CHECK(world_commit(world));
-	expect(world, a, "\"re\":2");
-	expect(world, a, "\"event\":\"join\"");
-	expect(world, b, "\"room\":\"dev\"");
+	world_expect(world, a, "\"re\":2");
+	world_expect(world, a, "\"event\":\"join\"");
+	world_expect(world, b, "\"room\":\"dev\"");
 	world_ask(world, a, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"1\"}");
 	world_ask(world, a, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"2\"}");
 	CHECK_INT(world->session[a].answers, 2);
 	expect_silence(world, a);
 	CHECK(world_commit(world));
-	expect(world, a, "\"text\":\"1\"");
+	world_expect(world, a, "\"text\":\"1\"");
 	expect_silence(world, a);
 	CHECK_INT(world->session[a].answers, 3);
 	CHECK(world_commit(world));
-	expect(world, a, "\"text\":\"2\"");
+	world_expect(world, a, "\"text\":\"2\"");
 	CHECK_INT(world->session[a].answers, 4);
 	CHECK(!world_commit(world));
 	world_free(world);
@@ -83,15 +71,15 @@ TEST(chat__commit__out_of_turn_releases_in_order)
 	unsigned a = world_guest(world, "alice");
 
 	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\"}");
-	expect(world, a, "\"event\":\"join\"");
+	world_expect(world, a, "\"event\":\"join\"");
 	world->slow = true;
 	world_ask(world, a, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"1\"}");
 	world->slow = false; /* the second one would commit at once */
 	world_ask(world, a, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"2\"}");
 	expect_silence(world, a);
 	CHECK(world_commit(world));
-	expect(world, a, "\"text\":\"1\"");
-	expect(world, a, "\"text\":\"2\"");
+	world_expect(world, a, "\"text\":\"1\"");
+	world_expect(world, a, "\"text\":\"2\"");
 	world_free(world);
 }
 
@@ -109,10 +97,10 @@ TEST(chat__close__with_entries_on_their_way)
 	world_disconnect(world, a);
 	CHECK(!world->session[a].gone);
 	CHECK(world_commit(world));
-	expect(world, b, "last words");
+	world_expect(world, b, "last words");
 	CHECK(world_commit(world));
-	expect(world, b, "\"event\":\"leave\"");
-	expect(world, b, "\"role\":\"owner\""); /* a guest's room is inherited */
+	world_expect(world, b, "\"event\":\"leave\"");
+	world_expect(world, b, "\"role\":\"owner\""); /* a guest's room is inherited */
 	CHECK(world->session[a].gone);
 	world_free(world);
 }
@@ -122,20 +110,21 @@ TEST(chat__nonce__duplicate_conflict_and_expiry)
 	struct world *world = world_new(true, false);
 	unsigned a = world_guest(world, "alice");
 	const char *send = "{\"cmd\":\"send\",\"to\":\"alice\",\"text\":\"x\",\"nonce\":\"n\","
-			   "\"id\":5}";
+	                   "\"id\":5}";
 
 	world_ask(world, a, send);
-	expect(world, a, "\"seq\":1");
-	expect(world, a, "\"event\":\"message\"");
+	world_expect(world, a, "\"seq\":1");
+	world_expect(world, a, "\"event\":\"message\"");
 	world_ask(world, a, send);
-	expect(world, a, "\"seq\":1,\"time\":\"2026-09-21T");
+	world_expect(world, a, "\"seq\":1,\"time\":\"2026-09-21T");
 	expect_silence(world, a);
-	world_ask(world, a, "{\"cmd\":\"send\",\"to\":\"alice\",\"text\":\"y\",\"nonce\":\"n\","
-			    "\"id\":6}");
-	expect(world, a, "\"error\":\"conflict\"");
+	world_ask(world, a,
+	    "{\"cmd\":\"send\",\"to\":\"alice\",\"text\":\"y\",\"nonce\":\"n\","
+	    "\"id\":6}");
+	world_expect(world, a, "\"error\":\"conflict\"");
 	world_wait(world, 86400001);
 	world_ask(world, a, send);
-	expect(world, a, "\"seq\":2");
+	world_expect(world, a, "\"seq\":2");
 	world_free(world);
 }
 
@@ -144,16 +133,16 @@ TEST(chat__nonce__twin_waits_for_the_first)
 	struct world *world = world_new(true, false);
 	unsigned a = world_guest(world, "alice");
 	const char *send = "{\"cmd\":\"send\",\"to\":\"alice\",\"text\":\"x\",\"nonce\":\"n\","
-			   "\"id\":5}";
+	                   "\"id\":5}";
 
 	world->slow = true;
 	world_ask(world, a, send);
 	world_ask(world, a, send);
 	expect_silence(world, a);
 	CHECK(world_commit(world));
-	expect(world, a, "\"re\":5,\"ok\":true,\"seq\":1");
-	expect(world, a, "\"event\":\"message\"");
-	expect(world, a, "\"duplicate\":true");
+	world_expect(world, a, "\"re\":5,\"ok\":true,\"seq\":1");
+	world_expect(world, a, "\"event\":\"message\"");
+	world_expect(world, a, "\"duplicate\":true");
 	world_free(world);
 }
 
@@ -163,11 +152,11 @@ TEST(chat__time__never_goes_back)
 	unsigned a = world_guest(world, "alice");
 
 	world_ask(world, a, "{\"cmd\":\"send\",\"to\":\"alice\",\"text\":\"x\",\"id\":1}");
-	expect(world, a, "\"time\":\"2026-09-21T14:13:20.000Z\"");
+	world_expect(world, a, "\"time\":\"2026-09-21T14:13:20.000Z\"");
 	world_read(world, a);
 	world->now.unix_ms -= 3600000;
 	world_ask(world, a, "{\"cmd\":\"send\",\"to\":\"alice\",\"text\":\"x\",\"id\":1}");
-	expect(world, a, "\"time\":\"2026-09-21T14:13:20.000Z\"");
+	world_expect(world, a, "\"time\":\"2026-09-21T14:13:20.000Z\"");
 	world_free(world);
 }
 
@@ -186,18 +175,18 @@ TEST(chat__presence__offline_after_15_s_and_damped)
 		;
 	world_wait(world, 6000);
 	world_ask(world, b, "{\"cmd\":\"status\",\"status\":\"away\"}");
-	expect(world, a, "{\"event\":\"presence\",\"user\":\"bob\",\"status\":\"away\"}");
+	world_expect(world, a, "{\"event\":\"presence\",\"user\":\"bob\",\"status\":\"away\"}");
 	expect_silence(world, a); /* one event, though they share two rooms */
 	world_ask(world, b, "{\"cmd\":\"status\",\"status\":\"busy\"}");
 	world_ask(world, b, "{\"cmd\":\"status\",\"status\":\"online\",\"text\":\"back\"}");
 	expect_silence(world, a);
 	world_wait(world, 5000);
-	expect(world, a, "\"status\":\"online\",\"text\":\"back\"");
+	world_expect(world, a, "\"status\":\"online\",\"text\":\"back\"");
 	world_disconnect(world, b);
 	world_wait(world, 14999);
 	expect_silence(world, a);
 	world_wait(world, 1);
-	expect(world, a, "\"user\":\"bob\",\"status\":\"offline\"}");
+	world_expect(world, a, "\"user\":\"bob\",\"status\":\"offline\"}");
 	expect_silence(world, a);
 	world_free(world);
 }
@@ -217,11 +206,11 @@ TEST(chat__presence__short_absence_is_not_told)
 	world_wait(world, 10000);
 	again = world_connect(world, "bob");
 	world_ask(world, again, "{\"cmd\":\"login\",\"id\":1}");
-	expect(world, again, "\"rooms\":[\"dev\"]"); /* still a member */
+	world_expect(world, again, "\"rooms\":[\"dev\"]"); /* still a member */
 	world_wait(world, 60000);
 	expect_silence(world, a);
 	world_ask(world, a, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"hi\"}");
-	expect(world, again, "\"text\":\"hi\"");
+	world_expect(world, again, "\"text\":\"hi\"");
 	world_free(world);
 }
 
@@ -247,7 +236,7 @@ TEST(chat__presence__many_at_once_take_turns)
 		calls++;
 	CHECK(calls > 2); /* 59 people with 60 members each */
 	for (unsigned i = 1; i < 60; i++)
-		expect(world, 0, "\"status\":\"offline\"");
+		world_expect(world, 0, "\"status\":\"offline\"");
 	expect_silence(world, 0);
 	world_free(world);
 }
@@ -258,20 +247,20 @@ TEST(chat__devices__see_one_state)
 	unsigned a = world_connect(world, "alice"), b = world_connect(world, "alice");
 
 	world_ask(world, a, "{\"cmd\":\"login\",\"id\":1,\"device\":\"desk\"}");
-	expect(world, a, "\"user\":\"alice\"");
+	world_expect(world, a, "\"user\":\"alice\"");
 	world_ask(world, b, "{\"cmd\":\"login\",\"id\":1}");
-	expect(world, b, "\"ok\":true");
-	expect(world, a, "\"event\":\"session\"");
+	world_expect(world, b, "\"ok\":true");
+	world_expect(world, a, "\"event\":\"session\"");
 	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\",\"id\":2}");
-	expect(world, a, "\"re\":2");
-	expect(world, a, "\"event\":\"join\"");
-	expect(world, b, "\"event\":\"join\"");
+	world_expect(world, a, "\"re\":2");
+	world_expect(world, a, "\"event\":\"join\"");
+	world_expect(world, b, "\"event\":\"join\"");
 	world_ask(world, b, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"x\",\"id\":3}");
-	expect(world, b, "\"re\":3");
-	expect(world, b, "\"event\":\"message\"");
-	expect(world, a, "\"event\":\"message\"");
+	world_expect(world, b, "\"re\":3");
+	world_expect(world, b, "\"event\":\"message\"");
+	world_expect(world, a, "\"event\":\"message\"");
 	world_disconnect(world, b);
-	expect(world, a, "\"on\":false");
+	world_expect(world, a, "\"on\":false");
 	expect_silence(world, a);
 	world_free(world);
 }
@@ -308,13 +297,13 @@ TEST(chat__guest__name_is_free_when_the_connection_ends)
 	unsigned a = world_guest(world, "alice"), b = world_connect(world, ""), c;
 
 	world_ask(world, b, "{\"cmd\":\"login\",\"id\":1,\"user\":\"alice\"}");
-	expect(world, b, "\"error\":\"name_taken\"");
+	world_expect(world, b, "\"error\":\"name_taken\"");
 	world_disconnect(world, a);
 	world_ask(world, b, "{\"cmd\":\"login\",\"id\":1,\"user\":\"alice\"}");
-	expect(world, b, "\"ok\":true");
+	world_expect(world, b, "\"ok\":true");
 	c = world_connect(world, "alice");
 	world_ask(world, c, "{\"cmd\":\"login\",\"id\":1}");
-	expect(world, c, "\"error\":\"name_taken\"");
+	world_expect(world, c, "\"error\":\"name_taken\"");
 	world_free(world);
 }
 
@@ -325,16 +314,16 @@ TEST(chat__join__has_a_bound_for_guests)
 	char line[80];
 
 	world_ask(world, user, "{\"cmd\":\"login\",\"id\":1}");
-	expect(world, user, "\"ok\":true");
+	world_expect(world, user, "\"ok\":true");
 	for (int i = 0; i <= PROTO_LIMIT_guest_rooms; i++) {
 		for (unsigned s = guest; s <= user; s++) {
 			snprintf(line, sizeof line,
 			    "{\"cmd\":\"join\",\"id\":1,\"room\":\"r%u-%d\"}", s, i);
 			world_ask(world, s, line);
 			if (s == guest && i == PROTO_LIMIT_guest_rooms)
-				expect(world, s, "\"error\":\"too_many\"");
+				world_expect(world, s, "\"error\":\"too_many\"");
 			else
-				expect(world, s, "\"ok\":true");
+				world_expect(world, s, "\"ok\":true");
 			while (*world_read(world, s) != '\0')
 				;
 		}
@@ -368,8 +357,8 @@ TEST(chat__join__large_rooms_do_not_announce)
 	}
 	world_ask(world, first, "{\"cmd\":\"room\",\"room\":\"big\",\"id\":9}");
 	for (int i = 0; i < 256; i++) /* its own and 255 more: the 257th came in silence */
-		expect(world, first, "\"event\":\"join\"");
-	expect(world, first, "\"member_count\":257");
+		world_expect(world, first, "\"event\":\"join\"");
+	world_expect(world, first, "\"member_count\":257");
 	world_free(world);
 }
 
@@ -429,11 +418,11 @@ TEST(chat__page__tells_nothing_of_private_rooms)
 	while (*world_read(world, a) != '\0')
 		;
 	world_ask(world, a, "{\"cmd\":\"rooms\",\"id\":1,\"like\":\"zzz\"}");
-	expect(world, a, "\"rooms\":[],\"more\":false}");
+	world_expect(world, a, "\"rooms\":[],\"more\":false}");
 	world_ask(world, a, "{\"cmd\":\"rooms\",\"id\":1,\"limit\":1}");
-	expect(world, a, "\"room\":\"public\"");
+	world_expect(world, a, "\"room\":\"public\"");
 	world_ask(world, a, "{\"cmd\":\"rooms\",\"id\":1,\"limit\":1}");
-	expect(world, a, "\"more\":false}");
+	world_expect(world, a, "\"more\":false}");
 	world_free(world);
 }
 
@@ -482,7 +471,8 @@ TEST(chat__random__sequences_stay_dense)
 			alive[i] = true;
 		}
 		for (int step = 0; step < 300; step++) {
-			unsigned s = (unsigned)rng_below(&rng, 12), r = (unsigned)rng_below(&rng, 3);
+			unsigned s = (unsigned)rng_below(&rng, 12),
+			         r = (unsigned)rng_below(&rng, 3);
 			static const char *const cmds[] = {"\"join\"", "\"leave\"",
 			    "\"send\",\"text\":\"x\",\"id\":1", "\"typing\"",
 			    "\"members\",\"id\":2"};
@@ -519,15 +509,12 @@ TEST(chat__random__sequences_stay_dense)
 
 UNIT_MAIN(CASE(chat__send__reaches_all_members_after_the_reply),
     CASE(chat__send__tells_nothing_before_the_commit),
-    CASE(chat__commit__out_of_turn_releases_in_order),
-    CASE(chat__close__with_entries_on_their_way), CASE(chat__nonce__duplicate_conflict_and_expiry),
-    CASE(chat__nonce__twin_waits_for_the_first), CASE(chat__time__never_goes_back),
-    CASE(chat__presence__offline_after_15_s_and_damped),
+    CASE(chat__commit__out_of_turn_releases_in_order), CASE(chat__close__with_entries_on_their_way),
+    CASE(chat__nonce__duplicate_conflict_and_expiry), CASE(chat__nonce__twin_waits_for_the_first),
+    CASE(chat__time__never_goes_back), CASE(chat__presence__offline_after_15_s_and_damped),
     CASE(chat__presence__short_absence_is_not_told), CASE(chat__presence__many_at_once_take_turns),
-    CASE(chat__devices__see_one_state),
-    CASE(chat__ids__do_not_foretell_the_shape_of_trees),
+    CASE(chat__devices__see_one_state), CASE(chat__ids__do_not_foretell_the_shape_of_trees),
     CASE(chat__guest__name_is_free_when_the_connection_ends),
-    CASE(chat__join__has_a_bound_for_guests),
-    CASE(chat__join__large_rooms_do_not_announce), CASE(chat__page__lists_all_exactly_once),
-    CASE(chat__page__tells_nothing_of_private_rooms),
+    CASE(chat__join__has_a_bound_for_guests), CASE(chat__join__large_rooms_do_not_announce),
+    CASE(chat__page__lists_all_exactly_once), CASE(chat__page__tells_nothing_of_private_rooms),
     CASE(chat__random__sequences_stay_dense))

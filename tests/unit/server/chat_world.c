@@ -2,8 +2,7 @@
 
 #include "tests/unit/unit.h"
 
-static enum status append(
-    struct store *store, const struct store_batch *batch, uint64_t ticket)
+static enum status append(struct store *store, const struct store_batch *batch, uint64_t ticket)
 {
 	struct world *world = store->done_arg;
 
@@ -136,8 +135,8 @@ unsigned world_connect(struct world *world, const char *cert_user)
 
 	CHECK(world->count < WORLD_SESSIONS);
 	buf_init(&session->lines, 1 << 24);
-	session->session = chat_session_open(world->chat, &peer, world->count % WORLD_WORKERS,
-	    session, world->now);
+	session->session = chat_session_open(
+	    world->chat, &peer, world->count % WORLD_WORKERS, session, world->now);
 	CHECK(session->session != NULL);
 	return world->count++;
 }
@@ -186,6 +185,16 @@ const char *world_read(struct world *world, unsigned session)
 	CHECK(str_copy(line, sizeof line, first));
 	buf_drop(lines, first.len + 1);
 	return line;
+}
+
+void world_expect(struct world *world, unsigned session, const char *part)
+{
+	const char *line = world_read(world, session);
+
+	if (strstr(line, part) == NULL) {
+		fprintf(stderr, "session %u got \"%s\", not …%s…\n", session, line, part);
+		exit(1);
+	}
 }
 
 bool world_commit(struct world *world)

@@ -47,6 +47,9 @@ void world_ask(struct world *world, unsigned session, const char *line);
  * next call. */
 const char *world_read(struct world *world, unsigned session);
 
+/* Reads the next line and checks that it contains `part`. */
+void world_expect(struct world *world, unsigned session, const char *part);
+
 /* Commits the oldest open ticket; false if there is none. */
 bool world_commit(struct world *world);
 

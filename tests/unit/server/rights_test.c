@@ -18,8 +18,8 @@ struct stage {
 	unsigned session[4][2];
 };
 
-static void ask(struct stage *stage, unsigned session, const char *format, const char *a,
-    const char *b)
+static void ask(
+    struct stage *stage, unsigned session, const char *format, const char *a, const char *b)
 {
 	char line[256];
 	struct buf text;
@@ -71,8 +71,7 @@ static void set_stage(struct stage *stage, bool is_private)
 		    names[OWNER][i], "owner");
 	}
 	if (is_private)
-		world_ask(stage->world, owner,
-		    "{\"cmd\":\"set\",\"room\":\"r\",\"private\":true}");
+		world_ask(stage->world, owner, "{\"cmd\":\"set\",\"room\":\"r\",\"private\":true}");
 }
 
 static void strike(struct stage *stage)
@@ -81,8 +80,8 @@ static void strike(struct stage *stage)
 }
 
 /* The error that the row demands; NULL if the request must succeed. */
-static const char *demanded(const struct chat_right *right, bool is_private, int caller, int target,
-    bool oneself)
+static const char *demanded(
+    const struct chat_right *right, bool is_private, int caller, int target, bool oneself)
 {
 	int least = (int)(is_private ? right->least_private : right->least) + MEMBER;
 
@@ -129,8 +128,8 @@ static long long seq_of_room(struct stage *stage)
 	return seq;
 }
 
-static void try_row(const struct chat_right *right, bool is_private, int caller, int target,
-    bool oneself)
+static void try_row(
+    const struct chat_right *right, bool is_private, int caller, int target, bool oneself)
 {
 	const char *cmd = proto_cmd_row(right->cmd)->name;
 	const char *want = demanded(right, is_private, caller, target, oneself);
@@ -188,17 +187,6 @@ TEST(rights__matrix__every_row_with_every_role)
 	CHECK_INT(rows, 12);
 }
 
-/* The next line of the session contains `part`. */
-static void expect(struct world *world, unsigned session, const char *part)
-{
-	const char *line = world_read(world, session);
-
-	if (strstr(line, part) == NULL) {
-		fprintf(stderr, "got \"%s\", not …%s…\n", line, part);
-		exit(1);
-	}
-}
-
 TEST(rights__ban__ends_by_time)
 {
 	struct stage stage;
@@ -211,17 +199,18 @@ TEST(rights__ban__ends_by_time)
 	drain(&stage, out);
 	world_ask(stage.world, owner,
 	    "{\"cmd\":\"ban\",\"room\":\"r\",\"user\":\"mem1\",\"for\":60,\"reason\":\"spam\"}");
-	expect(stage.world, out, "\"event\":\"leave\"");
+	world_expect(stage.world, out, "\"event\":\"leave\"");
 	CHECK_STR(world_read(stage.world, out), ""); /* the ban is told to those inside */
-	expect(stage.world, owner, "\"by\":\"own1\",\"reason\":\"spam\"");
-	expect(stage.world, owner, "\"event\":\"ban\"");
+	world_expect(stage.world, owner, "\"by\":\"own1\",\"reason\":\"spam\"");
+	world_expect(stage.world, owner, "\"event\":\"ban\"");
 	world_ask(stage.world, out, "{\"cmd\":\"join\",\"room\":\"r\",\"id\":1}");
-	expect(stage.world, out, "\"error\":\"banned\"");
+	world_expect(stage.world, out, "\"error\":\"banned\"");
 	world_ask(stage.world, owner, "{\"cmd\":\"bans\",\"room\":\"r\",\"id\":1}");
-	expect(stage.world, owner, "\"bans\":[{\"user\":\"mem1\",\"kind\":\"ban\",\"by\":\"own1\"");
+	world_expect(
+	    stage.world, owner, "\"bans\":[{\"user\":\"mem1\",\"kind\":\"ban\",\"by\":\"own1\"");
 	world_wait(stage.world, 60000);
 	world_ask(stage.world, out, "{\"cmd\":\"join\",\"room\":\"r\",\"id\":2}");
-	expect(stage.world, out, "\"ok\":true");
+	world_expect(stage.world, out, "\"ok\":true");
 	world_ask(stage.world, owner, "{\"cmd\":\"bans\",\"room\":\"r\",\"id\":2}");
 	while (strncmp(world_read(stage.world, owner), "{\"re\":2", 7) != 0)
 		;
@@ -240,16 +229,14 @@ TEST(rights__mute__outlasts_a_leave)
 	world_ask(stage.world, muted, "{\"cmd\":\"leave\",\"room\":\"r\"}");
 	world_ask(stage.world, muted, "{\"cmd\":\"join\",\"room\":\"r\"}");
 	drain(&stage, muted);
-	world_ask(stage.world, muted,
-	    "{\"cmd\":\"send\",\"room\":\"r\",\"text\":\"x\",\"id\":1}");
-	expect(stage.world, muted, "\"error\":\"muted\"");
+	world_ask(stage.world, muted, "{\"cmd\":\"send\",\"room\":\"r\",\"text\":\"x\",\"id\":1}");
+	world_expect(stage.world, muted, "\"error\":\"muted\"");
 	world_ask(stage.world, muted, "{\"cmd\":\"typing\",\"room\":\"r\",\"id\":2}");
-	expect(stage.world, muted, "\"error\":\"muted\"");
+	world_expect(stage.world, muted, "\"error\":\"muted\"");
 	world_ask(stage.world, owner, "{\"cmd\":\"unmute\",\"room\":\"r\",\"user\":\"mem1\"}");
-	expect(stage.world, muted, "\"event\":\"unmute\"");
-	world_ask(stage.world, muted,
-	    "{\"cmd\":\"send\",\"room\":\"r\",\"text\":\"x\",\"id\":3}");
-	expect(stage.world, muted, "\"re\":3,\"ok\":true");
+	world_expect(stage.world, muted, "\"event\":\"unmute\"");
+	world_ask(stage.world, muted, "{\"cmd\":\"send\",\"room\":\"r\",\"text\":\"x\",\"id\":3}");
+	world_expect(stage.world, muted, "\"re\":3,\"ok\":true");
 	strike(&stage);
 }
 
@@ -260,28 +247,25 @@ TEST(rights__slow__holds_members_back_only)
 
 	set_stage(&stage, false);
 	member = stage.session[MEMBER][0];
-	operator = stage.session[OPERATOR][0];
+	operator= stage.session[OPERATOR][0];
 	world_ask(stage.world, operator, "{\"cmd\":\"set\",\"room\":\"r\",\"slow\":30}");
 	drain(&stage, member);
-	world_ask(stage.world, member,
-	    "{\"cmd\":\"send\",\"room\":\"r\",\"text\":\"1\",\"id\":1}");
-	expect(stage.world, member, "\"re\":1,\"ok\":true");
+	world_ask(stage.world, member, "{\"cmd\":\"send\",\"room\":\"r\",\"text\":\"1\",\"id\":1}");
+	world_expect(stage.world, member, "\"re\":1,\"ok\":true");
 	drain(&stage, member);
 	world_wait(stage.world, 10000);
-	world_ask(stage.world, member,
-	    "{\"cmd\":\"send\",\"room\":\"r\",\"text\":\"2\",\"id\":2}");
-	expect(stage.world, member, "\"retry_after\":20");
+	world_ask(stage.world, member, "{\"cmd\":\"send\",\"room\":\"r\",\"text\":\"2\",\"id\":2}");
+	world_expect(stage.world, member, "\"retry_after\":20");
 	for (int i = 0; i < 3; i++) {
 		drain(&stage, operator);
 		world_ask(stage.world, operator,
 		    "{\"cmd\":\"send\",\"room\":\"r\",\"text\":\"3\",\"id\":3}");
-		expect(stage.world, operator, "\"ok\":true");
+		world_expect(stage.world, operator, "\"ok\":true");
 	}
 	world_wait(stage.world, 20000);
 	drain(&stage, member);
-	world_ask(stage.world, member,
-	    "{\"cmd\":\"send\",\"room\":\"r\",\"text\":\"4\",\"id\":4}");
-	expect(stage.world, member, "\"re\":4,\"ok\":true");
+	world_ask(stage.world, member, "{\"cmd\":\"send\",\"room\":\"r\",\"text\":\"4\",\"id\":4}");
+	world_expect(stage.world, member, "\"re\":4,\"ok\":true");
 	strike(&stage);
 }
 
@@ -295,17 +279,17 @@ TEST(rights__invite__opens_a_private_room)
 	out = stage.session[OUTSIDER][0];
 	drain(&stage, out);
 	world_ask(stage.world, out, "{\"cmd\":\"join\",\"room\":\"r\",\"id\":1}");
-	expect(stage.world, out, "\"error\":\"no_such_room\"");
+	world_expect(stage.world, out, "\"error\":\"no_such_room\"");
 	world_ask(stage.world, owner, "{\"cmd\":\"invite\",\"room\":\"r\",\"user\":\"out1\"}");
-	expect(stage.world, out, "{\"event\":\"invite\",\"room\":\"r\",\"by\":\"own1\"");
+	world_expect(stage.world, out, "{\"event\":\"invite\",\"room\":\"r\",\"by\":\"own1\"");
 	world_ask(stage.world, out, "{\"cmd\":\"rooms\",\"id\":2}");
-	expect(stage.world, out, "\"joined\":false,\"invited\":true");
+	world_expect(stage.world, out, "\"joined\":false,\"invited\":true");
 	world_ask(stage.world, out, "{\"cmd\":\"join\",\"room\":\"r\",\"id\":3}");
-	expect(stage.world, out, "\"re\":3,\"ok\":true");
+	world_expect(stage.world, out, "\"re\":3,\"ok\":true");
 	world_ask(stage.world, out, "{\"cmd\":\"leave\",\"room\":\"r\"}");
 	drain(&stage, out);
 	world_ask(stage.world, out, "{\"cmd\":\"join\",\"room\":\"r\",\"id\":4}");
-	expect(stage.world, out, "\"error\":\"no_such_room\""); /* it was good for once */
+	world_expect(stage.world, out, "\"error\":\"no_such_room\""); /* it was good for once */
 	strike(&stage);
 }
 
@@ -320,16 +304,15 @@ TEST(rights__destroy__is_told_to_all_and_frees_the_name)
 	drain(&stage, owner);
 	drain(&stage, member);
 	world_ask(stage.world, owner, "{\"cmd\":\"destroy\",\"room\":\"r\",\"id\":1}");
-	expect(stage.world, owner, "\"re\":1,\"ok\":true");
-	expect(stage.world, owner, "\"event\":\"destroyed\"");
-	expect(stage.world, member, "\"event\":\"destroyed\"");
+	world_expect(stage.world, owner, "\"re\":1,\"ok\":true");
+	world_expect(stage.world, owner, "\"event\":\"destroyed\"");
+	world_expect(stage.world, member, "\"event\":\"destroyed\"");
 	CHECK_STR(world_read(stage.world, member), "");
-	world_ask(stage.world, member,
-	    "{\"cmd\":\"send\",\"room\":\"r\",\"text\":\"x\",\"id\":2}");
-	expect(stage.world, member, "\"error\":\"no_such_room\"");
+	world_ask(stage.world, member, "{\"cmd\":\"send\",\"room\":\"r\",\"text\":\"x\",\"id\":2}");
+	world_expect(stage.world, member, "\"error\":\"no_such_room\"");
 	world_ask(stage.world, member, "{\"cmd\":\"create\",\"room\":\"r\",\"id\":3}");
-	expect(stage.world, member, "\"re\":3,\"ok\":true");
-	expect(stage.world, member, "\"event\":\"join\",\"room\":\"r\",\"seq\":1");
+	world_expect(stage.world, member, "\"re\":3,\"ok\":true");
+	world_expect(stage.world, member, "\"event\":\"join\",\"room\":\"r\",\"seq\":1");
 	strike(&stage);
 }
 
@@ -340,9 +323,9 @@ TEST(rights__destroy__leaves_no_heir_of_a_guest)
 
 	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"r\"}");
 	world_ask(world, b, "{\"cmd\":\"join\",\"room\":\"r\"}");
-	expect(world, b, "\"event\":\"join\"");
+	world_expect(world, b, "\"event\":\"join\"");
 	world_ask(world, a, "{\"cmd\":\"destroy\",\"room\":\"r\"}");
-	expect(world, b, "\"event\":\"destroyed\"");
+	world_expect(world, b, "\"event\":\"destroyed\"");
 	CHECK_STR(world_read(world, b), "");
 	world_free(world);
 }
@@ -360,9 +343,9 @@ TEST(rights__role__last_owner_stays)
 	ask(&stage, owner,
 	    "{\"cmd\":\"role\",\"room\":\"r\",\"user\":\"%\",\"role\":\"%\",\"id\":1}", "own1",
 	    "member");
-	expect(stage.world, owner, "\"error\":\"not_allowed\"");
+	world_expect(stage.world, owner, "\"error\":\"not_allowed\"");
 	world_ask(stage.world, owner, "{\"cmd\":\"leave\",\"room\":\"r\",\"id\":2}");
-	expect(stage.world, owner, "\"error\":\"not_allowed\"");
+	world_expect(stage.world, owner, "\"error\":\"not_allowed\"");
 	strike(&stage);
 }
 
@@ -379,14 +362,14 @@ TEST(block__send__is_refused_and_taken_back)
 	drain(&stage, a);
 	drain(&stage, b);
 	world_ask(stage.world, b, "{\"cmd\":\"send\",\"to\":\"out1\",\"text\":\"x\",\"id\":1}");
-	expect(stage.world, b, "\"error\":\"blocked\"");
+	world_expect(stage.world, b, "\"error\":\"blocked\"");
 	CHECK_STR(world_read(stage.world, a), "");
 	world_ask(stage.world, a, "{\"cmd\":\"blocks\",\"id\":2}");
-	expect(stage.world, a, "\"users\":[\"out2\"],\"more\":false");
+	world_expect(stage.world, a, "\"users\":[\"out2\"],\"more\":false");
 	world_ask(stage.world, a, "{\"cmd\":\"unblock\",\"user\":\"out2\"}");
 	world_ask(stage.world, b, "{\"cmd\":\"send\",\"to\":\"out1\",\"text\":\"x\",\"id\":2}");
-	expect(stage.world, b, "\"ok\":true");
-	expect(stage.world, a, "\"from\":\"out2\"");
+	world_expect(stage.world, b, "\"ok\":true");
+	world_expect(stage.world, a, "\"from\":\"out2\"");
 	strike(&stage);
 }
 
@@ -401,17 +384,17 @@ TEST(sessions__logout__ends_another_device)
 	world_ask(world, b, "{\"cmd\":\"login\",\"device\":\"phone\",\"id\":1}");
 	at = strstr(world_read(world, b), "\"session\":\"");
 	CHECK(at != NULL && sscanf(at, "\"session\":\"%16[0-9a-f]", id) == 1);
-	expect(world, a, "\"event\":\"session\"");
+	world_expect(world, a, "\"event\":\"session\"");
 	world_ask(world, a, "{\"cmd\":\"sessions\",\"id\":1}");
-	expect(world, a, "\"device\":\"phone\"");
+	world_expect(world, a, "\"device\":\"phone\"");
 	snprintf(line, sizeof line, "{\"cmd\":\"logout\",\"session\":\"%s\",\"id\":2}", id);
 	world_ask(world, a, line);
-	expect(world, a, "\"re\":2,\"ok\":true");
-	expect(world, b, "\"reason\":\"killed\"");
+	world_expect(world, a, "\"re\":2,\"ok\":true");
+	world_expect(world, b, "\"reason\":\"killed\"");
 	CHECK(world->session[b].finished);
 	CHECK(!world->session[a].finished);
 	world_ask(world, a, "{\"cmd\":\"logout\",\"session\":\"nonsense\",\"id\":3}");
-	expect(world, a, "\"re\":3,\"ok\":true"); /* it has ended already */
+	world_expect(world, a, "\"re\":3,\"ok\":true"); /* it has ended already */
 	world_free(world);
 }
 
