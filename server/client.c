@@ -92,7 +92,9 @@ static void answered(struct client *client)
 {
 	assert(client->unanswered > 0);
 	client->unanswered--;
-	client->logging_in = false;
+	/* Nothing behind a login was read, so it is the last to be answered. */
+	if (client->unanswered == 0)
+		client->logging_in = false;
 	client_resume(client);
 	if (client->unanswered > 0 || client->conn == NULL)
 		return;
