@@ -2,6 +2,7 @@
 #   confab::mbedtls  mbedTLS 3.6, always from source with cmake/mbedtls/mbedtls_user_config.h
 #   confab::cjson    cJSON, the system's where it is new enough, else from source
 #   confab::uv       libuv, likewise
+#   confab::sqlite   SQLite 3.40 or newer, likewise
 # The sources are brought by scripts/deps.sh.
 
 set(CONFAB_DEPS_DIR "$ENV{CONFAB_DEPS_DIR}" CACHE PATH "Where scripts/deps.sh has put the sources")
@@ -14,7 +15,8 @@ if(NOT CONFAB_DEPS_DIR)
 endif()
 
 function(confab_need_source name)
-    if(NOT EXISTS "${CONFAB_DEPS_DIR}/${name}/CMakeLists.txt")
+    if(NOT EXISTS "${CONFAB_DEPS_DIR}/${name}/CMakeLists.txt" AND
+       NOT EXISTS "${CONFAB_DEPS_DIR}/${name}/${name}.c")
         message(FATAL_ERROR
             "No source of ${name} in ${CONFAB_DEPS_DIR}: run scripts/deps.sh "
             "(for a Windows build: scripts/deps.sh --windows) and configure again.")
@@ -28,6 +30,39 @@ function(confab_quiet)
     endforeach()
 endfunction()
 
+# mbedTLS's ecp.c, or rather a copy of it, asks proto/crypto/ecp_x25519.c first where it would multiply
+# on Curve25519: no configuration of the library reaches that place. Where a newer source has
+# another text there, it is used as it is.
+function(confab_patch_ecp)
+    set(source "${CONFAB_DEPS_DIR}/mbedtls/library/ecp.c")
+    set(copy "${CMAKE_BINARY_DIR}/deps/patched/ecp.c")
+    set(anchor "    /* Save PX and read from P before writing to R, in case P == R */\n")
+    file(READ "${source}" text)
+    string(FIND "${text}" "${anchor}" first)
+    string(FIND "${text}" "${anchor}" last REVERSE)
+    get_target_property(sources mbedcrypto SOURCES)
+    list(TRANSFORM sources REPLACE "^ecp\\.c$" "${copy}")
+    if(first EQUAL -1 OR NOT first EQUAL last OR NOT copy IN_LIST sources)
+        message(WARNING "This mbedTLS has another ecp.c than expected: TLS 1.3 goes without "
+            "Everest's X25519, and handshakes take twice as long.")
+        set(CONFAB_FAST_X25519 OFF PARENT_SCOPE)
+        return()
+    endif()
+
+    string(CONCAT call
+        "    if (ecp_x25519_can(grp, P)) {\n"
+        "        return ecp_x25519_mul(R, m, P, f_rng, p_rng);\n"
+        "    }\n\n")
+    string(REPLACE "${anchor}" "${call}${anchor}" text "${text}")
+    file(WRITE "${copy}.new"
+        "#include \"common.h\"\n#include \"crypto/ecp_x25519.h\"\n#line 1 \"${source}\"\n${text}")
+    configure_file("${copy}.new" "${copy}" COPYONLY)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
+    set_target_properties(mbedcrypto PROPERTIES SOURCES "${sources}")
+    set_source_files_properties("${copy}" TARGET_DIRECTORY mbedcrypto
+        PROPERTIES INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/proto")
+endfunction()
+
 # --- mbedTLS ---------------------------------------------------------------------------------
 if(CONFAB_SYSTEM_MBEDTLS)
     # For people who build on Windows itself with vcpkg; not exercised by our tests.
@@ -37,6 +72,19 @@ if(CONFAB_SYSTEM_MBEDTLS)
         MbedTLS::mbedtls MbedTLS::mbedx509 MbedTLS::mbedcrypto)
 else()
     confab_need_source(mbedtls)
+
+    # Only where it is built and tested; elsewhere, and where the processor turns out to lack the
+    # instructions, it is mbedTLS's own code (on arm64 with the instructions of that processor).
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_SIZEOF_VOID_P EQUAL 8
+            AND CMAKE_SYSTEM_NAME MATCHES "Linux|Windows"
+            AND CMAKE_C_COMPILER_ID MATCHES "^(GNU|Clang)$")
+        set(fast_gcm ON)
+    else()
+        set(fast_gcm OFF)
+    endif()
+    option(CONFAB_FAST_GCM "AES-GCM with eight blocks in flight (proto/crypto)" ${fast_gcm})
+    option(CONFAB_FAST_X25519 "Everest's X25519 in TLS 1.3 too (proto/crypto)" ON)
+
     set(ENABLE_PROGRAMS OFF CACHE BOOL "" FORCE)
     set(ENABLE_TESTING OFF CACHE BOOL "" FORCE)
     set(MBEDTLS_FATAL_WARNINGS OFF CACHE BOOL "" FORCE)
@@ -48,7 +96,8 @@ else()
     foreach(target IN ITEMS mbedtls mbedx509 mbedcrypto everest p256m)
         # Everything that includes an mbedTLS header has to see the same configuration.
         target_compile_definitions(${target} PUBLIC
-            MBEDTLS_USER_CONFIG_FILE="mbedtls_user_config.h")
+            MBEDTLS_USER_CONFIG_FILE="mbedtls_user_config.h"
+            $<$<BOOL:${CONFAB_FAST_GCM}>:CONFAB_FAST_GCM>)
         target_include_directories(${target} BEFORE PUBLIC
             "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cmake/mbedtls>")
         # System headers for those who use it, so that our warnings are about our own code.
@@ -65,6 +114,12 @@ else()
             "${mbedtls_dir}/library/aes.c" "${mbedtls_dir}/library/aesni.c"
             TARGET_DIRECTORY mbedcrypto
             PROPERTIES COMPILE_OPTIONS "-mssse3;-maes;-mpclmul")
+    endif()
+    if(CONFAB_FAST_X25519)
+        confab_patch_ecp()
+    endif()
+    if(CONFAB_FAST_GCM OR CONFAB_FAST_X25519)
+        add_subdirectory(proto/crypto)
     endif()
     if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" OR CMAKE_BUILD_TYPE STREQUAL "Release")
         target_compile_options(everest PRIVATE -O3)
@@ -83,6 +138,7 @@ find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND AND NOT CMAKE_CROSSCOMPILING)
     pkg_check_modules(CJSON QUIET IMPORTED_TARGET libcjson>=1.7.15)
     pkg_check_modules(UV QUIET IMPORTED_TARGET libuv>=1.44)
+    pkg_check_modules(SQLITE QUIET IMPORTED_TARGET sqlite3>=3.40)
 endif()
 add_library(confab_cjson INTERFACE)
 if(TARGET PkgConfig::CJSON)
@@ -115,4 +171,22 @@ else()
     target_link_libraries(confab_uv INTERFACE uv_a)
 endif()
 add_library(confab::uv ALIAS confab_uv)
+
+# --- SQLite ----------------------------------------------------------------------------------
+add_library(confab_sqlite INTERFACE)
+if(TARGET PkgConfig::SQLITE)
+    target_link_libraries(confab_sqlite INTERFACE PkgConfig::SQLITE)
+else()
+    confab_need_source(sqlite3)
+    add_library(sqlite3_static STATIC "${CONFAB_DEPS_DIR}/sqlite3/sqlite3.c")
+    # Each handle is used by one thread at a time (2); no extensions from files.
+    target_compile_definitions(sqlite3_static PRIVATE
+        SQLITE_THREADSAFE=2 SQLITE_DQS=0 SQLITE_ENABLE_FTS5 SQLITE_OMIT_LOAD_EXTENSION
+        SQLITE_OMIT_DEPRECATED SQLITE_OMIT_SHARED_CACHE SQLITE_DEFAULT_MEMSTATUS=0)
+    target_include_directories(sqlite3_static SYSTEM PUBLIC
+        "$<BUILD_INTERFACE:${CONFAB_DEPS_DIR}/sqlite3>")
+    confab_quiet(sqlite3_static)
+    target_link_libraries(confab_sqlite INTERFACE sqlite3_static)
+endif()
+add_library(confab::sqlite ALIAS confab_sqlite)
 find_package(Threads REQUIRED)

@@ -41,14 +41,14 @@ forbid() {
 }
 
 # Libraries: each is seen by few files.
-forbid "mbedTLS is for proto/net/tls*, certs and tests only" \
-    "$inc(mbedtls|psa)/" '' '^(proto/net/tls[^/]*$|certs/|tests/)'
+forbid "mbedTLS is for proto/net/tls*, proto/crypto, certs, tests and bench only" \
+    "$inc(mbedtls|psa)/" '' '^(proto/net/tls[^/]*$|proto/crypto/|certs/|tests/|bench/)'
 forbid "cJSON is for proto/wire/json.c only" \
     "$inc(cjson/)?cJSON(_Utils)?\.h" '' '^proto/wire/json\.c$'
 forbid "libuv is for proto/os, proto/net/loop* and proto/net/conn.c only" \
     "$inc(uv\.h|uv/)" '' '^proto/(os/|net/loop[^/]*$|net/conn\.c$)'
-forbid "SQLite is for server/store only" \
-    "${inc}sqlite3" '' '^server/store/'
+forbid "SQLite is for server/store/store_sqlite* and the store's tests only" \
+    "${inc}sqlite3" '' '^(server/store/store_sqlite|tests/unit/store/)'
 
 # Systems: what differs lives in pairs of files.
 windows='(windows|winsock2?|ws2tcpip|ws2def|mswsock|mstcpip|windef|winbase|wincrypt|wincon'
@@ -67,6 +67,8 @@ forbid "this room is pure: no system and no network" \
 # Directions: base < os, wire < net < server, client, certs.
 forbid "base includes only base" \
     "${inc}[^>\"]*/|${inc}[^<>]*\"" '^proto/base/' '' "${inc}base/"
+forbid "crypto is a part of mbedTLS and includes nothing else of ours" \
+    "$inc(base|os|wire|net|server|client|certs)/" '^proto/crypto/' ''
 forbid "os includes only base and os" \
     "$inc(wire|net|server|client|certs)/" '^proto/os/' ''
 forbid "proto knows no program" \

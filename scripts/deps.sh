@@ -2,7 +2,7 @@
 # Brings the sources of the libraries that are built with the project into a cache folder.
 #
 #   scripts/deps.sh            mbedTLS (always built here, with our own configuration)
-#   scripts/deps.sh --windows  that, and cJSON and libuv for the Windows cross build
+#   scripts/deps.sh --windows  that, and cJSON, libuv and SQLite for the Windows cross build
 #
 # The sources come as Debian source packages, whose signatures apt checks, newest first over the
 # suites sid and trixie; the system's own apt configuration is read but not touched. Where no
@@ -13,6 +13,8 @@ set -euo pipefail
 MBEDTLS_PIN="3.6.7 a7e8bcbec0e6f761b4af24f25677626b35f762f68eef79c08677a363212d11f6"
 CJSON_PIN="1.7.18 3aa806844a03442c00769b83e99970be70fbef03735ff898f4811dd03b9f5ee5"
 LIBUV_PIN="1.50.0 ec9de6ecf2a780fd2afb3b007947d2cd57c3bb17f3b9e721a66774980d35cd4d"
+# SQLite's one large file as the package better-sqlite3 carries it, fetched by npm.
+SQLITE_PIN="12.4.1 14398acbf00d1e8fe0a2753df7d4f15c13138e4b874f4e6e96791f65b4536d0d"
 
 deps_dir=${CONFAB_DEPS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/confab/src}
 want_windows=no
@@ -101,6 +103,42 @@ unpack() { # tarball target; the target appears whole or not at all
     mv "$2.part" "$2"
 }
 
+# Debian has SQLite's source tree, of which its own build makes the one large file (with tclsh, or
+# with the small Tcl that newer trees bring along).
+sqlite_from_apt() { # target
+    from_apt sqlite3 '^3\.(4[6-9]|[5-9][0-9])\.' "$1.tree" || return 1
+    local done=no
+    say "sqlite3: making sqlite3.c"
+    rm -rf "$1.part" "$1.make" && mkdir "$1.part" "$1.make"
+    if (cd "$1.make" && "$1.tree/configure" --disable-tcl && make sqlite3.c) >"$1.log" 2>&1; then
+        cp "$1.make/sqlite3.c" "$1.make/sqlite3.h" "$1.part/" && mv "$1.part" "$1" && done=yes
+    else
+        tail -n 5 "$1.log" >&2
+        say "sqlite3: its source could not be made into one file: is tclsh installed?"
+    fi
+    rm -rf "$1.part" "$1.make" "$1.tree" "$1.log"
+    [ $done = yes ]
+}
+
+sqlite_from_npm() { # version sha256 target
+    command -v npm >/dev/null || return 1
+    local dir file
+    dir=$(mktemp -d)
+    file=$dir/better-sqlite3-$1.tgz
+    say "sqlite3: not made from a Debian source package; trying the package better-sqlite3 $1"
+    (cd "$dir" && npm pack --silent "better-sqlite3@$1" >/dev/null) || true
+    if ! echo "$2  $file" | sha256sum --check --quiet; then
+        rm -rf "$dir"
+        say "sqlite3: no package with the pinned sha256; put sqlite3.c and sqlite3.h in $3"
+        return 1
+    fi
+    unpack "$file" "$dir/package"
+    rm -rf "$3.part" && mkdir "$3.part"
+    cp "$dir/package/deps/sqlite3/"sqlite3.[ch] "$3.part/"
+    mv "$3.part" "$3"
+    rm -rf "$dir"
+}
+
 mkdir -p "$deps_dir"
 exec 9>"$deps_dir/.lock"
 flock 9 2>/dev/null || true
@@ -130,6 +168,11 @@ if [ $want_windows = yes ]; then
             from_upstream libuv "$version" "$sha" \
                 "https://github.com/libuv/libuv/archive/refs/tags/v$version.tar.gz" \
                 "$deps_dir/libuv" || exit 1
+    fi
+    if [ ! -d "$deps_dir/sqlite3" ]; then
+        read -r version sha <<<"$SQLITE_PIN"
+        sqlite_from_apt "$deps_dir/sqlite3" ||
+            sqlite_from_npm "$version" "$sha" "$deps_dir/sqlite3" || exit 1
     fi
 fi
 echo "$deps_dir"

@@ -56,7 +56,7 @@ install_now() {
 
 need_build_tools() {
     need gcc=gcc libc6-dev cmake=cmake ninja=ninja-build pkg-config=pkg-config ccache=ccache \
-        libuv1-dev libcjson-dev ca-certificates curl=curl bzip2=bzip2 xz=xz-utils \
+        libuv1-dev libcjson-dev libsqlite3-dev ca-certificates curl=curl bzip2=bzip2 xz=xz-utils \
         flock=util-linux debian-archive-keyring
     local version
     version=$(cmake --version | sed -n '1s/[^0-9]*\([0-9]*\.[0-9]*\).*/\1/p')
@@ -66,11 +66,11 @@ need_build_tools() {
 
 need_test_tools() {
     need python3=python3 openssl=openssl gnutls-cli=gnutls-bin node=nodejs valgrind=valgrind \
-        libc6-dbg
+        libc6-dbg python3-cryptography-vectors
 }
 
 need_windows_tools() {
-    need x86_64-w64-mingw32-gcc-posix=gcc-mingw-w64-x86-64-posix wine64 wine
+    need x86_64-w64-mingw32-gcc-posix=gcc-mingw-w64-x86-64-posix wine64 wine make=make tclsh=tcl
 }
 
 # --- Stages -----------------------------------------------------------------------------------

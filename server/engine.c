@@ -68,9 +68,10 @@ void engine_free(struct engine *engine)
 {
 	if (engine == NULL)
 		return;
-	chat_free(engine->chat);
+	/* Closing a store may still report tickets. */
 	if (engine->store != NULL)
 		engine->store->ops->close(engine->store);
+	chat_free(engine->chat);
 	mutex_free(engine->mutex);
 	free(engine);
 }
@@ -119,11 +120,14 @@ enum chat_answer engine_request(struct engine *engine, struct chat_session *sess
 	return answer;
 }
 
-void engine_tick(struct engine *engine)
+bool engine_tick(struct engine *engine)
 {
+	bool more;
+
 	mutex_lock(engine->mutex);
-	chat_tick(engine->chat, time_now());
+	more = chat_tick(engine->chat, time_now());
 	mutex_unlock(engine->mutex);
+	return more;
 }
 
 void engine_count(struct engine *engine, struct chat_counts *ret)

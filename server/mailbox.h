@@ -1,7 +1,9 @@
 /*
  * What others leave for a worker: sockets from the listener and items from the core, in the order
  * in which they were put. The worker takes all there is at once. What waits is bounded: past
- * MAILBOX_HIGH bytes of lines the workers stop reading requests until it has been taken.
+ * MAILBOX_HIGH bytes of lines the workers stop reading requests until it has been taken. That is
+ * well below limits.backlog, because a line of a room waits for each of its members at once: no
+ * burst may fill the queue of somebody who had no turn to take it.
  * Any thread puts; the worker takes.
  */
 #ifndef CONFAB_SERVER_MAILBOX_H
@@ -14,7 +16,7 @@
 #include "net/socket.h"
 #include "os/thread.h"
 
-#define MAILBOX_HIGH (64u << 20) /* bytes */
+#define MAILBOX_HIGH (1u << 20) /* bytes */
 
 /* An established socket on its way to its worker. */
 struct mailbox_socket {

@@ -196,6 +196,7 @@ static enum status make_engine(struct server *server, struct error *err)
 	    .auto_create = config_number(config, CONFIG_auto_create) == 0, /* "yes" is first */
 	    .workers = server->worker_count,
 	    .seed = random_u64(),
+	    .id_seed = random_u64(),
 	    .line_max = config_number(config, CONFIG_max_line),
 	    .first_line_max = config_number(config, CONFIG_max_first_line),
 	};

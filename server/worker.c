@@ -1,165 +1,30 @@
 #include "worker.h"
 
-#include <assert.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "base/list.h"
-#include "net/conn.h"
 #include "os/log.h"
-#include "os/thread.h"
-#include "room_index.h"
-#include "wire/message.h"
+#include "worker_private.h"
 
-#define TICK_MS 250	/* of the core's clock; one worker does it */
+#define TICK_MS 250     /* of the core's clock; one worker does it */
+#define TICK_SOON_MS 2  /* when more was due than one tick does */
 #define CONGESTED_MS 10 /* until a connection that waits for a full mailbox is tried again */
-#define FLOOD_REFUSALS 1000
-#define LINE_TOKEN 4096 /* bytes of a line that cost one more token */
-#define LOG_RATE 50 /* lines a second about connections that ended badly, */
-#define LOG_BURST 200 /* so that nobody can fill a disk with them */
-
-struct client {
-	struct room_guest guest; /* first: the room index hands out pointers to it */
-	struct list link;	 /* in worker->clients */
-	struct list congested;	 /* in worker->congested */
-	struct worker *worker;
-	struct conn *conn; /* NULL once it has ended */
-	struct chat_session *session;
-	struct socket_address peer;
-	struct bucket bucket;
-	uint64_t user; /* inner number after login, else 0 */
-	unsigned unanswered;
-	unsigned bad_json; /* in a row */
-	unsigned refusals; /* rate_limited in a row */
-	bool paused, ping_sent, peer_done, finishing;
-	bool logging_in; /* what comes behind a login waits for its end: PROTOCOL.md, 4.3 */
-	bool ending;	 /* goodbye with `why_ending` as soon as all is answered */
-	enum proto_reason why_ending;
-};
-
-struct worker {
-	const struct worker_options *options;
-	unsigned index;
-	struct loop *loop;
-	struct thread *thread;
-	struct mailbox mailbox;
-	struct room_index rooms;
-	struct list clients, congested;
-	struct loop_timer *tick, *congestion, *deadline;
-	struct blob *welcome;
-	struct buf scratch;
-	struct bucket log_bucket;
-	unsigned log_lost;
-	atomic_uint load;
-	atomic_bool silence, stop;
-	bool silent, stopping;
-	struct mutex *mutex; /* of `silent`, for whoever waits for it */
-	struct cond *cond;
-};
+#define LOG_RATE 50     /* lines a second about connections that ended badly, */
+#define LOG_BURST 200   /* so that nobody can fill a disk with them */
 
 /* The worker whose turn this thread is in: what it puts into its own mailbox is seen at the end
  * of the turn and needs no wake-up. */
 static _Thread_local struct worker *current;
 
-static void client_free(struct client *client);
-
-/* --- Lines out ------------------------------------------------------------------------------ */
-
-static void say_goodbye(struct client *client, enum proto_reason reason)
+bool worker_may_log(struct worker *worker)
 {
-	struct worker *worker = client->worker;
-	struct blob *line;
-
-	if (client->finishing || client->conn == NULL)
-		return;
-	client->finishing = true;
-	message_put_goodbye(&worker->scratch, reason, NULL);
-	line = blob_new(buf_slice(&worker->scratch));
-	buf_clear(&worker->scratch);
-	if (line != NULL)
-		conn_send(client->conn, line);
-	blob_unref(line);
-	conn_finish(client->conn);
-}
-
-/* The peer has broken the rules: it gets the answers to what it asked before, and then goodbye. */
-static void end_after_answers(struct client *client, enum proto_reason reason)
-{
-	client->ending = true;
-	client->why_ending = reason;
-	if (client->unanswered == 0)
-		say_goodbye(client, reason);
-}
-
-static bool may_log(struct worker *worker)
-{
-	if (bucket_take(&worker->log_bucket, 1, LOG_RATE, LOG_BURST, loop_now_ms(worker->loop)) == 0)
+	if (bucket_take(&worker->log_bucket, 1, LOG_RATE, LOG_BURST, loop_now_ms(worker->loop)) ==
+	    0)
 		return true;
 	worker->log_lost++;
 	return false;
 }
 
-static void send_line(struct client *client, struct blob *line)
-{
-	if (client->conn == NULL || client->finishing)
-		return;
-	conn_send(client->conn, line);
-	if (conn_backlog(client->conn) > PROTO_LIMIT_backlog) {
-		if (may_log(client->worker))
-			log_warn("conn", "%s does not keep up: more than %d bytes waited for it",
-			    client->peer.text, PROTO_LIMIT_backlog);
-		conn_drop_lines(client->conn);
-		say_goodbye(client, PROTO_REASON_slow_consumer);
-	}
-}
-
-static void send_error(struct client *client, const struct request_id *id,
-    const struct request_error *error)
-{
-	struct buf *scratch = &client->worker->scratch;
-	struct blob *line;
-
-	message_put_error(scratch, id, error);
-	line = scratch->failed ? NULL : blob_new(buf_slice(scratch));
-	buf_clear(scratch);
-	if (line != NULL)
-		send_line(client, line);
-	blob_unref(line);
-}
-
-/* --- Requests ------------------------------------------------------------------------------- */
-
-static void pause(struct client *client)
-{
-	if (!client->paused && client->conn != NULL) {
-		client->paused = true;
-		conn_pause(client->conn);
-	}
-}
-
-static void resume(struct client *client)
-{
-	if (client->paused && !client->logging_in &&
-	    client->unanswered < PROTO_LIMIT_unanswered && list_is_empty(&client->congested)) {
-		client->paused = false;
-		if (client->conn != NULL)
-			conn_resume(client->conn);
-	}
-}
-
-static void answered(struct client *client)
-{
-	assert(client->unanswered > 0);
-	client->unanswered--;
-	client->logging_in = false;
-	resume(client);
-	if (client->unanswered > 0 || client->conn == NULL)
-		return;
-	if (client->ending)
-		say_goodbye(client, client->why_ending);
-	else if (client->peer_done)
-		conn_finish(client->conn);
-}
+/* --- Congestion ------------------------------------------------------------------------------ */
 
 /* Is some worker so far behind that nobody should make more work for it? */
 static bool is_congested(struct worker *worker)
@@ -170,51 +35,35 @@ static bool is_congested(struct worker *worker)
 	return false;
 }
 
-/* Long lines cost more than short ones, also those that turn out to be no request. */
-static unsigned wait_for_tokens(struct client *client, struct slice line)
+static void hold(struct client *client)
 {
-	const struct worker_options *options = client->worker->options;
-
-	return bucket_take(&client->bucket, 1 + (unsigned)(line.len / LINE_TOKEN), options->rate,
-	    options->burst, loop_now_ms(client->worker->loop));
+	client_pause(client);
+	if (list_is_empty(&client->congested))
+		list_put(&client->worker->congested, &client->congested);
 }
 
-/* Only a short line is looked at for the id to answer to. */
-static void refuse_for_rate(struct client *client, struct slice line, unsigned wait_s)
+/* All at once: each of a thousand connections could bring one more line before its turn came to be
+ * held. */
+static void hold_all(struct worker *worker)
 {
-	struct request request = {.id = {.kind = REQUEST_ID_NONE}};
-	struct request_error error;
+	for (struct list *at = worker->clients.next; at != &worker->clients; at = at->next) {
+		struct client *client = list_entry(at, struct client, link);
 
-	if (line.len < LINE_TOKEN && request_parse(line, &request, &error) == STATUS_OK)
-		request_release(&request);
-	request_error_set(&error, PROTO_ERR_rate_limited,
-	    "more than %u requests a second; wait %u s", client->worker->options->rate, wait_s);
-	error.retry_after = wait_s;
-	send_error(client, &request.id, &error);
-	if (++client->refusals >= FLOOD_REFUSALS)
-		end_after_answers(client, PROTO_REASON_flood);
+		if (client->session != NULL && !client->finishing)
+			hold(client);
+	}
+	loop_timer_start(worker->congestion, CONGESTED_MS, 0);
 }
 
-static void carry_out(struct client *client, const struct request *request)
+void worker_hold_if_congested(struct client *client)
 {
 	struct worker *worker = client->worker;
 
-	client->unanswered++;
-	if (engine_request(worker->options->engine, client->session, request) == CHAT_ANSWERED)
-		answered(client);
-	if (request->cmd == PROTO_CMD_login) {
-		/* Until its reply or, where none was wanted, CHAT_ITEM_LOGIN comes back. */
-		client->logging_in = true;
-		pause(client);
-	}
-	if (client->unanswered >= PROTO_LIMIT_unanswered)
-		pause(client);
-	if (worker->options->count > 1 && is_congested(worker)) {
-		pause(client);
-		if (list_is_empty(&client->congested))
-			list_put(&worker->congested, &client->congested);
-		loop_timer_start(worker->congestion, CONGESTED_MS, 0);
-	}
+	if (!is_congested(worker))
+		return;
+	if (list_is_empty(&worker->congested))
+		hold_all(worker);
+	hold(client);
 }
 
 static void on_congestion(void *arg)
@@ -227,203 +76,10 @@ static void on_congestion(void *arg)
 		return;
 	}
 	while ((at = list_take(&worker->congested)) != NULL)
-		resume(list_entry(at, struct client, congested));
+		client_resume(list_entry(at, struct client, congested));
 }
 
-static void on_line(void *arg, struct conn *conn, struct slice line)
-{
-	struct client *client = arg;
-	struct request_error error;
-	struct request request;
-	unsigned wait_s;
-
-	if (client->finishing || client->ending || client->worker->silent)
-		return;
-	client->ping_sent = false;
-	if (client->user != 0)
-		conn_set_timer(conn, client->worker->options->idle_ms);
-	wait_s = wait_for_tokens(client, line);
-	if (wait_s > 0) {
-		refuse_for_rate(client, line, wait_s);
-		return;
-	}
-	client->refusals = 0;
-	if (request_parse(line, &request, &error) != STATUS_OK) {
-		client->bad_json = error.code == PROTO_ERR_bad_json ? client->bad_json + 1 : 0;
-		send_error(client, &request.id, &error);
-		if (client->bad_json >= PROTO_LIMIT_bad_json)
-			end_after_answers(client, PROTO_REASON_protocol);
-		return;
-	}
-	client->bad_json = 0;
-	carry_out(client, &request);
-	request_release(&request);
-}
-
-static void on_line_too_long(void *arg, struct conn *conn)
-{
-	struct client *client = arg;
-	const struct request_id none = {.kind = REQUEST_ID_NONE};
-	struct request_error error;
-	unsigned max = client->user != 0 ? client->worker->options->line_max
-					 : client->worker->options->first_line_max;
-
-	(void)conn;
-	request_error_set(&error, PROTO_ERR_line_too_long,
-	    "a line may have %u bytes%s; this connection ends", max,
-	    client->user != 0 ? "" : " before login");
-	error.limit = max;
-	send_error(client, &none, &error);
-	end_after_answers(client, PROTO_REASON_protocol);
-}
-
-/* --- A connection's life -------------------------------------------------------------------- */
-
-static void on_open(void *arg, struct conn *conn)
-{
-	struct client *client = arg;
-	struct worker *worker = client->worker;
-	const struct tls_info *info = conn_info(conn);
-	struct chat_peer peer = {
-	    .address = client->peer.host,
-	    .tls_version = info->version,
-	    .tls_cipher = info->cipher,
-	    .fingerprint = info->peer_fingerprint,
-	    .user = info->peer_user,
-	};
-
-	log_debug("conn", "%s: %s, %s", client->peer.text, info->version, info->cipher);
-	if (info->peer_user_problem[0] != '\0' && may_log(worker))
-		log_warn("conn", "%s: its certificate names no user: %s", client->peer.text,
-		    info->peer_user_problem);
-	bucket_init(&client->bucket, worker->options->burst, loop_now_ms(worker->loop));
-	if (worker->silent) {
-		say_goodbye(client, PROTO_REASON_shutdown);
-		return;
-	}
-	client->session =
-	    engine_session_open(worker->options->engine, &peer, worker->index, client);
-	if (client->session == NULL) {
-		conn_abort(conn, NULL);
-		return;
-	}
-	conn_send(conn, worker->welcome);
-	conn_set_timer(conn, worker->options->login_ms);
-}
-
-static void on_peer_done(void *arg, struct conn *conn)
-{
-	struct client *client = arg;
-
-	client->peer_done = true;
-	if (client->unanswered == 0)
-		conn_finish(conn);
-}
-
-static void on_timer(void *arg, struct conn *conn)
-{
-	struct client *client = arg;
-	struct json_writer w;
-	struct blob *line;
-
-	if (client->user == 0) {
-		say_goodbye(client, PROTO_REASON_login_timeout);
-		return;
-	}
-	if (client->ping_sent) {
-		say_goodbye(client, PROTO_REASON_idle);
-		return;
-	}
-	client->ping_sent = true;
-	message_begin_event(&w, &client->worker->scratch, PROTO_EVENT_ping);
-	message_end(&w);
-	line = blob_new(buf_slice(&client->worker->scratch));
-	buf_clear(&client->worker->scratch);
-	if (line != NULL)
-		send_line(client, line);
-	blob_unref(line);
-	if (!client->finishing)
-		conn_set_timer(conn, client->worker->options->ping_ms);
-}
-
-static void log_end(struct client *client, const struct error *why, bool opened)
-{
-	if (why->status == STATUS_OK) {
-		log_debug("conn", "%s: closed", client->peer.text);
-		return;
-	}
-	if (may_log(client->worker))
-		log_write(LOG_INFO, "conn", "%s: %s%s", client->peer.text,
-		    opened ? "" : "refused: ", why->text);
-}
-
-static void on_end(void *arg, struct conn *conn, const struct error *why, bool opened)
-{
-	struct client *client = arg;
-	struct worker *worker = client->worker;
-
-	(void)conn;
-	log_end(client, why, opened);
-	client->conn = NULL;
-	list_remove(&client->congested);
-	throttle_leave(worker->options->throttle, &client->peer);
-	if (client->session == NULL) {
-		client_free(client);
-		return;
-	}
-	/* CHAT_ITEM_GONE, when the core has nothing more for it, frees the client. */
-	engine_session_close(worker->options->engine, client->session);
-	client->session = NULL;
-}
-
-static void client_free(struct client *client)
-{
-	struct worker *worker = client->worker;
-
-	room_index_leave_all(&worker->rooms, &client->guest);
-	list_remove(&client->link);
-	free(client);
-	atomic_fetch_sub(&worker->load, 1);
-	if (worker->stopping && list_is_empty(&worker->clients))
-		loop_stop(worker->loop);
-}
-
-static void take_socket(struct worker *worker, struct mailbox_socket *socket)
-{
-	static const struct conn_handlers handlers = {
-	    .on_open = on_open,
-	    .on_line = on_line,
-	    .on_line_too_long = on_line_too_long,
-	    .on_peer_done = on_peer_done,
-	    .on_timer = on_timer,
-	    .on_end = on_end,
-	};
-	struct client *client = worker->silent ? NULL : calloc(1, sizeof *client);
-	struct conn_options options = {
-	    .handlers = &handlers,
-	    .arg = client,
-	    .context = worker->options->tls,
-	    .line_max = worker->options->first_line_max,
-	};
-
-	if (client == NULL) {
-		socket_close(socket->socket);
-		throttle_leave(worker->options->throttle, &socket->peer);
-		atomic_fetch_sub(&worker->load, 1);
-		return;
-	}
-	client->worker = worker;
-	client->peer = socket->peer;
-	list_init(&client->congested);
-	list_put(&worker->clients, &client->link);
-	if (conn_new(worker->loop, socket->socket, &options, &client->conn) != STATUS_OK) {
-		log_error("conn", "%s: no memory for the connection", client->peer.text);
-		throttle_leave(worker->options->throttle, &client->peer);
-		client_free(client);
-	}
-}
-
-/* --- Items of the core ---------------------------------------------------------------------- */
+/* --- Items of the core, sockets of the listener ----------------------------------------------- */
 
 static void send_to_room(struct worker *worker, const struct chat_item *item)
 {
@@ -434,78 +90,43 @@ static void send_to_room(struct worker *worker, const struct chat_item *item)
 		struct client *client = (struct client *)guests[i];
 
 		if (item->user == 0 || client->user != item->user)
-			send_line(client, item->line);
+			client_send(client, item->line);
 	}
 }
 
 static void carry_out_item(struct worker *worker, struct chat_item *item)
 {
-	struct client *client = item->conn;
-
-	switch ((enum chat_item_kind)item->kind) {
-	case CHAT_ITEM_LINE:
-		if (item->line != NULL)
-			send_line(client, item->line);
-		if (item->answers)
-			answered(client);
-		break;
-	case CHAT_ITEM_ROOM:
+	if (item->kind == CHAT_ITEM_ROOM)
 		send_to_room(worker, item);
-		break;
-	case CHAT_ITEM_ATTACH:
-		if (!room_index_attach(&worker->rooms, item->slot, &client->guest) &&
-		    client->conn != NULL)
-			conn_abort(client->conn, NULL);
-		break;
-	case CHAT_ITEM_DETACH:
-		room_index_detach(&worker->rooms, item->slot, &client->guest);
-		break;
-	case CHAT_ITEM_LOGIN:
-		client->user = item->user;
-		client->logging_in = false;
-		resume(client);
-		if (client->conn != NULL) {
-			conn_set_line_max(client->conn, worker->options->line_max);
-			conn_set_timer(client->conn, worker->options->idle_ms);
-		}
-		break;
-	case CHAT_ITEM_FINISH:
-		client->finishing = true;
-		if (client->conn != NULL)
-			conn_finish(client->conn);
-		break;
-	case CHAT_ITEM_GONE:
-		client_free(client);
-		break;
-	}
+	else
+		client_take_item(item->conn, item);
 	chat_item_free(item);
 }
 
-/* What is carried out may put more into the mailbox, so until there is none. */
+/* What others put into the mailbox meanwhile waits for the next turn, for which they wake us: in
+ * between the connections send what they have been given. Nothing here makes items of our own. */
 static void drain(void *arg)
 {
 	struct worker *worker = arg;
 	struct chat_item *item;
 	struct mailbox_socket *socket;
 
-	for (;;) {
-		mailbox_take(&worker->mailbox, &item, &socket);
-		if (item == NULL && socket == NULL)
-			return;
-		while (item != NULL) {
-			struct chat_item *next = item->next;
+	mailbox_take(&worker->mailbox, &item, &socket);
+	while (item != NULL) {
+		struct chat_item *next = item->next;
 
-			carry_out_item(worker, item);
-			item = next;
-		}
-		while (socket != NULL) {
-			struct mailbox_socket *next = socket->next;
-
-			take_socket(worker, socket);
-			free(socket);
-			socket = next;
-		}
+		carry_out_item(worker, item);
+		item = next;
 	}
+	while (socket != NULL) {
+		struct mailbox_socket *next = socket->next;
+
+		client_new(worker, socket);
+		free(socket);
+		socket = next;
+	}
+	if (!list_is_empty(&worker->congested))
+		on_congestion(worker);
 }
 
 /* --- Its own life --------------------------------------------------------------------------- */
@@ -514,10 +135,10 @@ static void on_tick(void *arg)
 {
 	struct worker *worker = arg;
 
-	if (worker->index == 0)
-		engine_tick(worker->options->engine);
-	if (worker->log_lost > 0 &&
-	    bucket_take(&worker->log_bucket, 1, LOG_RATE, LOG_BURST, loop_now_ms(worker->loop)) == 0) {
+	if (worker->index == 0 && engine_tick(worker->options->engine))
+		loop_timer_start(worker->tick, TICK_SOON_MS, TICK_MS);
+	if (worker->log_lost > 0 && bucket_take(&worker->log_bucket, 1, LOG_RATE, LOG_BURST,
+	                                loop_now_ms(worker->loop)) == 0) {
 		log_warn("conn", "%u more lines like these were left out", worker->log_lost);
 		worker->log_lost = 0;
 	}
@@ -542,7 +163,7 @@ static void begin_stop(struct worker *worker)
 
 		next = at->next;
 		if (client->session != NULL)
-			say_goodbye(client, PROTO_REASON_shutdown);
+			client_say_goodbye(client, PROTO_REASON_shutdown);
 		else if (client->conn != NULL)
 			conn_finish(client->conn);
 	}
@@ -576,8 +197,8 @@ static void run(void *arg)
 	current = NULL;
 }
 
-enum status worker_new(const struct worker_options *options, unsigned index, struct worker **ret,
-    struct error *err)
+enum status worker_new(
+    const struct worker_options *options, unsigned index, struct worker **ret, struct error *err)
 {
 	struct worker *worker = calloc(1, sizeof *worker);
 	struct loop_handlers handlers = {on_wake, drain, worker};
@@ -600,9 +221,9 @@ enum status worker_new(const struct worker_options *options, unsigned index, str
 	status = loop_new(&handlers, &worker->loop, err);
 	if (status == STATUS_OK &&
 	    (loop_timer_new(worker->loop, on_tick, worker, &worker->tick) != STATUS_OK ||
-		loop_timer_new(worker->loop, on_congestion, worker, &worker->congestion) !=
-		    STATUS_OK ||
-		loop_timer_new(worker->loop, on_deadline, worker, &worker->deadline) != STATUS_OK))
+	        loop_timer_new(worker->loop, on_congestion, worker, &worker->congestion) !=
+	            STATUS_OK ||
+	        loop_timer_new(worker->loop, on_deadline, worker, &worker->deadline) != STATUS_OK))
 		status = error_set(err, STATUS_NOMEM, "out of memory");
 	if (status != STATUS_OK) {
 		worker_free(worker);

@@ -2,6 +2,9 @@
 #
 #   confab_python_test(NAME LABELS SCRIPT ARGUMENT…)   one entry
 #   confab_python_tests(LABELS SCRIPT)                 an entry for each function e2e__… of it
+#   confab_pairing_tests(PAIR LABELS SCRIPT VARIABLE=PROGRAM)
+#       in a Windows build: the same once more with one of the programs exchanged for the native
+#       one; the entries' names say PAIR in place of their area
 
 # The system's own first: a wrapper found earlier in the path may take longer than the test.
 find_program(CONFAB_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH)
@@ -44,5 +47,18 @@ function(confab_python_tests labels script)
     foreach(line IN LISTS lines)
         string(REGEX REPLACE "^def ([a-z0-9_]+).*" "\\1" case "${line}")
         confab_python_test(${case} "${labels}" "${script}" ${case})
+    endforeach()
+endfunction()
+
+function(confab_pairing_tests pair labels script exchange)
+    if(NOT WIN32)
+        return()
+    endif()
+    file(STRINGS "${script}" lines REGEX "^def e2e__")
+    foreach(line IN LISTS lines)
+        string(REGEX REPLACE "^def ([a-z0-9_]+).*" "\\1" case "${line}")
+        string(REGEX REPLACE "^e2e__[a-z0-9]+__" "e2e__${pair}__" name "${case}")
+        confab_python_test(${name} "${labels}" "${script}" ${case})
+        set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT "${exchange}")
     endforeach()
 endfunction()

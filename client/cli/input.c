@@ -171,6 +171,8 @@ void input_stop(struct input *input)
 	mutex_unlock(input->mutex);
 	/* A thread that still waits for input is left alone, with what it needs. */
 	if (!ended) {
+		thread_detach(input->thread);
+		input->thread = NULL;
 		abandoned = input;
 		return;
 	}

@@ -16,19 +16,34 @@ struct tree_node *tree_find(const struct tree *tree, struct slice key)
 	return node;
 }
 
-/* Cuts the tree under `node` in two: keys below `key`, and keys above it. */
-static void split(struct tree_node *node, struct slice key, struct tree_node **below,
-    struct tree_node **above)
+/* Notes that the way to the place of `fresh` leads by `node`: the last one that it passes on either
+ * side is its neighbour. True if it goes on to the left. */
+static bool pass(struct tree_node *fresh, struct tree_node *node)
 {
+	int order = slice_compare(fresh->key, node->key);
+
+	assert(order != 0);
+	if (order < 0)
+		fresh->next = node;
+	else
+		fresh->before = node;
+	return order < 0;
+}
+
+/* Cuts the tree under `node` in two: keys below and keys above that of `fresh`. */
+static void split(struct tree_node *node, struct tree_node *fresh)
+{
+	struct tree_node **below = &fresh->left, **above = &fresh->right;
+
 	while (node != NULL) {
-		if (slice_compare(node->key, key) < 0) {
-			*below = node;
-			below = &node->right;
-			node = node->right;
-		} else {
+		if (pass(fresh, node)) {
 			*above = node;
 			above = &node->left;
 			node = node->left;
+		} else {
+			*below = node;
+			below = &node->right;
+			node = node->right;
 		}
 	}
 	*below = NULL;
@@ -41,14 +56,15 @@ void tree_put(struct tree *tree, struct tree_node *node, struct slice key, uint3
 
 	node->key = key;
 	node->priority = random;
-	while (*link != NULL && (*link)->priority >= random) {
-		int order = slice_compare(key, (*link)->key);
-
-		assert(order != 0);
-		link = order < 0 ? &(*link)->left : &(*link)->right;
-	}
-	split(*link, key, &node->left, &node->right);
+	node->before = node->next = NULL;
+	while (*link != NULL && (*link)->priority >= random)
+		link = pass(node, *link) ? &(*link)->left : &(*link)->right;
+	split(*link, node);
 	*link = node;
+	if (node->before != NULL)
+		node->before->next = node;
+	if (node->next != NULL)
+		node->next->before = node;
 	tree->count++;
 }
 
@@ -75,6 +91,10 @@ void tree_remove(struct tree *tree, struct tree_node *node)
 		}
 	}
 	*link = left != NULL ? left : right;
+	if (node->before != NULL)
+		node->before->next = node->next;
+	if (node->next != NULL)
+		node->next->before = node->before;
 	tree->count--;
 }
 

@@ -1,8 +1,9 @@
 /*
  * An ordered map from names to the structs that hold them: a treap whose nodes are embedded, so
  * it allocates nothing. Look-up, insertion and removal take O(log n) expected steps whatever the
- * keys are (priorities are random, so hostile names cannot unbalance it), and listing in order
- * from any name costs the same per step, which is what paging needs.
+ * keys are (priorities are random, so hostile names cannot unbalance it, as long as nobody can
+ * foretell them), and so does finding the place from which a list goes on; each further step of
+ * the list is a look at a pointer.
  *
  * The key is a slice owned by the struct and must not change while the node is in the tree.
  * One thread at a time.
@@ -10,6 +11,7 @@
 #ifndef CONFAB_BASE_TREE_H
 #define CONFAB_BASE_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +19,7 @@
 
 struct tree_node {
 	struct tree_node *left, *right;
+	struct tree_node *before, *next; /* in the order of the keys, or NULL */
 	struct slice key;
 	uint32_t priority;
 };
@@ -47,5 +50,11 @@ void tree_remove(struct tree *tree, struct tree_node *node);
 /* The first node, and the first whose key is greater than `key` (which need not be there). */
 struct tree_node *tree_first(const struct tree *tree);
 struct tree_node *tree_after(const struct tree *tree, struct slice key);
+
+/* The one behind `node`, which must be in a tree; NULL behind the last. */
+static inline struct tree_node *tree_next(const struct tree_node *node)
+{
+	return node->next;
+}
 
 #endif

@@ -66,6 +66,10 @@ enum status conn_new(struct loop *loop, socket_handle socket, const struct conn_
  * is finishing or ended. */
 void conn_send(struct conn *conn, struct blob *line);
 
+/* Sends what is queued now, as far as the socket takes it, instead of at the end of the turn; from
+ * on_line or from outside of callbacks. */
+void conn_send_now(struct conn *conn);
+
 /* Bytes that wait: queued lines and ciphertext that the socket has not taken. */
 size_t conn_backlog(const struct conn *conn);
 

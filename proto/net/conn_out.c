@@ -305,3 +305,11 @@ void conn_flush(struct list *node)
 	else if (conn->queue_count > 0 && unsent(conn) == 0)
 		conn_want_flush(conn);
 }
+
+void conn_send_now(struct conn *conn)
+{
+	assert(conn->loop->cipher.len == 0);
+	while ((conn->state == CONN_OPEN || conn->state == CONN_FINISHING) && !conn->is_broken &&
+	    conn->queue_count > 0 && unsent(conn) == 0)
+		conn_flush(&conn->out);
+}

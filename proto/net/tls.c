@@ -451,15 +451,25 @@ bool tls_has_plaintext(const struct tls *tls)
 
 enum status tls_write(struct tls *tls, const void *bytes, size_t len)
 {
-	int code;
+	const unsigned char *at = bytes;
+	enum status status = STATUS_OK;
 
 	assert(len > 0 && len <= TLS_RECORD_MAX);
 	tls_buffers_borrow_out(&tls->loan, &tls->ssl);
-	code = mbedtls_ssl_write(&tls->ssl, bytes, len);
+	while (status == STATUS_OK && len > 0) {
+		int code = mbedtls_ssl_write(&tls->ssl, at, len);
+
+		if (tls->send_failed || code == MBEDTLS_ERR_SSL_ALLOC_FAILED) {
+			status = STATUS_NOMEM;
+		} else if (code <= 0) {
+			status = STATUS_TLS;
+		} else {
+			at += code;
+			len -= (size_t)code;
+		}
+	}
 	tls_buffers_return_out(&tls->loan, &tls->ssl);
-	if (tls->send_failed || code == MBEDTLS_ERR_SSL_ALLOC_FAILED)
-		return STATUS_NOMEM;
-	return code == (int)len ? STATUS_OK : STATUS_TLS;
+	return status;
 }
 
 enum status tls_close_notify(struct tls *tls)

@@ -98,7 +98,8 @@ bool tls_has_plaintext(const struct tls *tls);
 
 #define TLS_RECORD_MAX 16000 /* bytes of plaintext that surely fit in one record */
 
-/* Encrypts 1 to TLS_RECORD_MAX bytes as one record. All or nothing. TLS, NOMEM. */
+/* Encrypts 1 to TLS_RECORD_MAX bytes as one record, or as several where the peer wants smaller ones
+ * (RFC 6066, 4). All or nothing: the session is over after TLS and NOMEM. */
 enum status tls_write(struct tls *tls, const void *bytes, size_t len);
 
 /* Says that nothing more will be written. Reading goes on. */

@@ -286,6 +286,77 @@ enum status file_remove(const char *path, struct error *err)
 	return code == 0 || code == UV_ENOENT ? STATUS_OK : fail(err, code, "remove", path);
 }
 
+enum status file_rename(const char *from, const char *to, bool replace, struct error *err)
+{
+	int code = file_platform_move(from, to, replace);
+
+	if (code == 0)
+		code = file_platform_sync_entry(to);
+	return code == 0 ? STATUS_OK : fail(err, code, "rename to", to);
+}
+
+struct file_lock {
+	int fd;
+};
+
+/* The number of the process that has the lock, as it wrote it; or "another process" if it has not yet. */
+static void read_owner(const char *path, char *to, size_t size)
+{
+	struct buf text;
+	int64_t pid;
+
+	buf_init(&text, 64);
+	if (file_read(path, &text, NULL) == STATUS_OK &&
+	    str_to_int(slice_trim(buf_slice(&text)), 1, INT64_MAX, &pid))
+		snprintf(to, size, "process %" PRId64, pid);
+	else
+		snprintf(to, size, "another process");
+	buf_release(&text);
+}
+
+static int write_owner(int fd)
+{
+	uv_fs_t req;
+	char text[32];
+	int code = uv_fs_ftruncate(NULL, &req, fd, 0, NULL);
+
+	uv_fs_req_cleanup(&req);
+	if (code < 0)
+		return code;
+	snprintf(text, sizeof text, "%d\n", (int)uv_os_getpid());
+	return fs_write_all(fd, slice_of(text));
+}
+
+enum status file_lock(const char *path, struct file_lock **ret, struct error *err)
+{
+	struct file_lock *lock = malloc(sizeof *lock);
+	char owner[48];
+	int code;
+
+	if (lock == NULL)
+		return error_set(err, STATUS_NOMEM, "cannot lock %s: out of memory", path);
+	lock->fd = file_platform_open_locked(path);
+	if (lock->fd < 0) {
+		code = lock->fd;
+		free(lock);
+		if (code != UV_EBUSY)
+			return fail(err, code, "lock", path);
+		read_owner(path, owner, sizeof owner);
+		return error_set(err, STATUS_EXISTS, "%s is held by %s", path, owner);
+	}
+	/* The number is for people only: a full disk must not keep a server from its data. */
+	(void)write_owner(lock->fd);
+	*ret = lock;
+	return STATUS_OK;
+}
+
+void file_unlock(struct file_lock *lock)
+{
+	if (lock != NULL)
+		fs_close(lock->fd);
+	free(lock);
+}
+
 enum status file_list_dir(
     const char *path, void (*fn)(void *arg, const char *name), void *arg, struct error *err)
 {

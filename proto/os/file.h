@@ -40,6 +40,18 @@ enum status file_remove(const char *path, struct error *err);
 /* Can anybody but the owner (and SYSTEM) read it? For warnings about keys. On Windows false. */
 bool file_is_exposed(const char *path);
 
+/* Gives a file another name in the same folder, flushed to the disk. Without `replace` a name that is
+ * taken is STATUS_EXISTS. */
+enum status file_rename(const char *from, const char *to, bool replace, struct error *err);
+
+/* A lock that goes with the process, however that ends: on a file which is made for it and stays,
+ * with the process's number in it for people. STATUS_EXISTS if somebody has it (also this process);
+ * `err` then names their number. ACCESS, NOT_FOUND, IO. */
+struct file_lock;
+enum status file_lock(const char *path, struct file_lock **ret, struct error *err);
+/* NULL is harmless. */
+void file_unlock(struct file_lock *lock);
+
 /* Calls `fn` with the name (without its folder) of each entry, in no order. */
 enum status file_list_dir(const char *path, void (*fn)(void *arg, const char *name), void *arg,
     struct error *err);

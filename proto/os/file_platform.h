@@ -19,6 +19,9 @@ int file_platform_make_private_dir(const char *path);
 /* Gives a file another name in the same folder; UV_EEXIST if that is taken and not `replace`. */
 int file_platform_move(const char *from, const char *to, bool replace);
 
+/* Opens the file, creating it private, and locks it: a descriptor, or UV_EBUSY if somebody has it. */
+int file_platform_open_locked(const char *path);
+
 /* Makes the entry of `path` in its folder survive a power cut. */
 int file_platform_sync_entry(const char *path);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
@@ -45,6 +46,22 @@ int file_platform_move(const char *from, const char *to, bool replace)
 			return UV_EEXIST;
 	}
 	return rename(from, to) == 0 ? 0 : uv_translate_sys_error(errno);
+}
+
+/* flock() and not fcntl(): the latter's locks vanish when any descriptor of the file is closed, and
+ * do not hold within one process. */
+int file_platform_open_locked(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int code;
+
+	if (fd < 0)
+		return uv_translate_sys_error(errno);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	code = errno == EWOULDBLOCK ? UV_EBUSY : uv_translate_sys_error(errno);
+	close(fd);
+	return code;
 }
 
 int file_platform_sync_entry(const char *path)

@@ -63,7 +63,8 @@ static PSECURITY_DESCRIPTOR private_rights(bool is_dir)
 	return rights;
 }
 
-int file_platform_create_private(const char *path)
+/* A private file, opened for writing; a descriptor. */
+static int open_private(const char *path, DWORD share, DWORD disposition)
 {
 	SECURITY_ATTRIBUTES how = {.nLength = sizeof how};
 	wchar_t *wide = wide_of_utf8(path);
@@ -77,7 +78,8 @@ int file_platform_create_private(const char *path)
 		free(wide);
 		return last_error();
 	}
-	handle = CreateFileW(wide, GENERIC_WRITE, 0, &how, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
+	handle = CreateFileW(
+	    wide, GENERIC_WRITE, share, &how, disposition, FILE_ATTRIBUTE_NORMAL, NULL);
 	fd = handle == INVALID_HANDLE_VALUE ? last_error() : 0;
 	LocalFree(how.lpSecurityDescriptor);
 	free(wide);
@@ -89,6 +91,18 @@ int file_platform_create_private(const char *path)
 		return UV_EMFILE;
 	}
 	return fd;
+}
+
+int file_platform_create_private(const char *path)
+{
+	return open_private(path, 0, CREATE_NEW);
+}
+
+/* Others may open the file to read the number in it, but not to write, as each who wants the lock
+ * does: sharing is the lock. */
+int file_platform_open_locked(const char *path)
+{
+	return open_private(path, FILE_SHARE_READ, OPEN_ALWAYS);
 }
 
 int file_platform_make_private_dir(const char *path)

@@ -11,9 +11,9 @@
 
 #include "confab_version.h"
 
-static void make_epoch(struct chat *chat, char to[CHAT_EPOCH_SIZE])
+void chat_id_new(struct chat *chat, char to[CHAT_EPOCH_SIZE])
 {
-	snprintf(to, CHAT_EPOCH_SIZE, "%016llx", (unsigned long long)rng_next(&chat->rng));
+	snprintf(to, CHAT_EPOCH_SIZE, "%016llx", (unsigned long long)rng_next(&chat->ids));
 }
 
 static struct blob *make_welcome(struct chat *chat)
@@ -58,12 +58,13 @@ struct chat *chat_new(const struct chat_options *options)
 	chat->options = *options;
 	chat->options.name = chat->options.motd = NULL;
 	chat->rng.state = options->seed;
+	chat->ids.state = options->id_seed;
 	list_init(&chat->damped);
 	list_init(&chat->offline);
 	list_init(&chat->pending);
 	buf_init(&chat->scratch, PROTO_LIMIT_reply);
 	chat->next_id = 1;
-	make_epoch(chat, chat->epoch);
+	chat_id_new(chat, chat->epoch);
 	chat->name = str_dup(slice_of(options->name));
 	if (options->motd != NULL)
 		chat->motd = str_dup(slice_of(options->motd));
@@ -123,9 +124,9 @@ void chat_count(const struct chat *chat, struct chat_counts *ret)
 	ret->rooms = chat->rooms.count;
 }
 
-void chat_tick(struct chat *chat, struct chat_time now)
+bool chat_tick(struct chat *chat, struct chat_time now)
 {
-	chat_presence_tick(chat, now);
+	return chat_presence_tick(chat, now);
 }
 
 /* --- Sessions ------------------------------------------------------------------------------- */
@@ -186,7 +187,7 @@ struct chat_session *chat_session_open(struct chat *chat, const struct chat_peer
 		session_free(session);
 		return NULL;
 	}
-	make_epoch(chat, session->id);
+	chat_id_new(chat, session->id);
 	strings = session->strings;
 	session->address = pack(&strings, address);
 	session->fingerprint = pack(&strings, fingerprint);
@@ -214,7 +215,7 @@ static void leave_user(struct chat *chat, struct chat_session *session, struct c
 	struct chat_user *user = session->user;
 
 	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
-	     node = tree_after(&user->memberships, node->key)) {
+	     node = tree_next(node)) {
 		struct chat_room *room = tree_entry(node, struct chat_member, in_user)->room;
 
 		/* CHAT_ITEM_GONE ends the attachments at the worker. */
@@ -328,7 +329,7 @@ static void login_reply(struct chat_call *call)
 	json_put_str(&w, "session", call->session->id);
 	json_open_array(&w, "rooms");
 	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
-	     node = tree_after(&user->memberships, node->key))
+	     node = tree_next(node))
 		json_put_text(&w, NULL, node->key);
 	json_close_array(&w);
 	if (user->guest)
@@ -357,7 +358,7 @@ bool cmd_login(struct chat_call *call)
 	login_reply(call);
 	chat_tell_login(chat, session);
 	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
-	     node = tree_after(&user->memberships, node->key)) {
+	     node = tree_next(node)) {
 		struct chat_room *room = tree_entry(node, struct chat_member, in_user)->room;
 
 		room->online_count += user->session_count == 1;

@@ -62,10 +62,13 @@ struct chat_options {
 	bool certificates; /* are client certificates accepted? */
 	bool auto_create;  /* does `join` create a room that is not there? */
 	unsigned workers;
-	uint64_t seed;	    /* from the system's random numbers; the simulation's in tests */
+	/* From the system's random numbers; the simulation's in tests. Of the second one, clients see
+	 * ids made, from which they could compute all of its others; the first one stays secret,
+	 * because who foretells it can choose names that make a tree as deep as a list. */
+	uint64_t seed, id_seed;
 	int64_t line_max;   /* as told in the greeting */
 	int64_t first_line_max;
-	struct store *store; /* the caller's, who closes it after chat_free */
+	struct store *store; /* the caller's, who closes it before chat_free */
 	/* Takes an item over for its worker, in release order; called from within the
 	 * functions below, must not call them. */
 	void (*post)(void *arg, struct chat_item *item);
@@ -108,8 +111,9 @@ enum chat_answer chat_request(struct chat *chat, struct chat_session *session,
 /* The store's report about a ticket, in their order. */
 void chat_committed(struct chat *chat, uint64_t ticket);
 
-/* Whatever is due by time (presence); at least once a second. */
-void chat_tick(struct chat *chat, struct chat_time now);
+/* What is due by time (presence), at least once a second. A thousand people whose network went may
+ * be due at once: true if more is left for another call, soon but after others had the lock. */
+bool chat_tick(struct chat *chat, struct chat_time now);
 
 struct chat_counts {
 	uint64_t users, sessions, rooms, messages;

@@ -17,7 +17,8 @@
 #define CHAT_NONCE_MS INT64_C(86400000)
 #define CHAT_OFFLINE_MS 15000 /* without a session, before others hear of it */
 #define CHAT_PRESENCE_MS 5000 /* between two presence events of one user */
-#define CHAT_PAGE_WORK 4000   /* tree steps of a list; then the page ends early */
+#define CHAT_TICK_WORK 1000   /* members looked at for presence in one call of chat_tick */
+#define CHAT_PAGE_WORK 600    /* entries of a list looked at; then the page ends early */
 #define CHAT_ENTRIES_MAX (2 * PROTO_LIMIT_rooms + 16) /* of one unit: a guest leaves all rooms */
 #define CHAT_EPOCH_SIZE 17    /* 16 hex digits and NUL */
 
@@ -39,6 +40,7 @@ struct chat_user {
 	struct list sessions;
 	unsigned session_count;
 	struct tree memberships; /* of chat_member.in_user, by room */
+	struct tree invites;	 /* of chat_invite.in_user, by room */
 	struct tree pairs;	 /* of chat_pair_end.node, by the other's name */
 	struct tree nonces;	 /* of chat_nonce.node */
 	struct list nonces_by_age;
@@ -76,6 +78,7 @@ struct chat_session {
 
 struct chat_room {
 	struct tree_node node; /* in chat->rooms, by name */
+	struct tree_node listed; /* in chat->listed, unless it is private */
 	struct chat_conv conv;
 	char name[PROTO_ROOM_MAX + 1];
 	char epoch[CHAT_EPOCH_SIZE];
@@ -118,9 +121,12 @@ struct chat_sanction {
 	char user[PROTO_USER_MAX + 1];
 };
 
+/* Goes with the room and with the user: a later guest of the same name is not invited. */
 struct chat_invite {
-	struct list link;
-	uint64_t user; /* inner number: a later guest of the same name is not invited */
+	struct list link;	   /* in room->invites */
+	struct tree_node in_user; /* in user->invites, by room */
+	struct chat_room *room;
+	struct chat_user *user;
 };
 
 struct chat_block {
@@ -161,8 +167,10 @@ struct chat {
 	struct chat_options options;
 	char *name, *motd;
 	char epoch[CHAT_EPOCH_SIZE];
-	struct rng rng;
+	struct rng rng; /* for what nobody may foretell: trees' priorities; never shown */
+	struct rng ids; /* for what is shown */
 	struct tree users, rooms;
+	struct tree listed; /* the rooms that are not private: a list must not come by others */
 	struct list damped, offline; /* users, by when they are due */
 	uint64_t next_id, next_ticket, mark;
 	struct blob *welcome;
@@ -245,7 +253,7 @@ void chat_nonce_put(struct chat *chat, struct chat_user *user, const struct chat
 const char *chat_status_name(enum chat_status status);
 /* A first session came, the last one went, or the status was set. */
 void chat_presence_changed(struct chat *chat, struct chat_user *user, struct chat_time now);
-void chat_presence_tick(struct chat *chat, struct chat_time now);
+bool chat_presence_tick(struct chat *chat, struct chat_time now);
 
 /* --- room.c: rooms and members -------------------------------------------------------------- */
 
@@ -253,6 +261,8 @@ struct chat_room *chat_room_find(struct chat *chat, struct slice name);
 /* As the caller may know it: NULL with `no_such_room` also for a private one it is not in. */
 struct chat_room *chat_room_visible(struct chat_call *call, struct slice name);
 struct chat_room *chat_room_new(struct chat_call *call, struct slice name);
+/* Of a private room nobody may know but its members and who is invited. */
+void chat_room_set_private(struct chat *chat, struct chat_room *room, bool is_private);
 struct chat_member *chat_member_find(struct chat_user *user, struct slice room);
 /* The caller's membership; NULL with `not_member` or `no_such_room`. */
 struct chat_member *chat_membership(struct chat_call *call, struct slice name);
@@ -273,8 +283,11 @@ int64_t chat_room_tell(struct chat *chat, struct chat_room *room, const struct c
 /* What is in force against a user, for the time being; NULL if nothing. */
 struct chat_sanction *chat_sanction_find(struct chat_room *room, struct slice user,
     struct chat_time now);
-bool chat_is_invited(const struct chat_room *room, const struct chat_user *user);
-void chat_invite_free(struct chat_room *room, struct chat_invite *invite);
+/* NULL if the user is not invited. */
+struct chat_invite *chat_invite_find(const struct chat_room *room, const struct chat_user *user);
+/* False without memory; the oldest of too many of the room is forgotten. */
+bool chat_invite_put(struct chat *chat, struct chat_room *room, struct chat_user *user);
+void chat_invite_free(struct chat_invite *invite);
 void chat_sanction_free(struct chat_room *room, struct chat_sanction *sanction);
 /* Entry and event, if the room is small enough to announce; the user's sessions are attached. */
 struct chat_member *chat_room_join(struct chat *chat, struct chat_room *room,
@@ -300,6 +313,8 @@ bool chat_refuse_limit(struct chat_call *call, enum proto_error code, int64_t li
 
 bool chat_refuse_later(struct chat_call *call, int64_t wait_s, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* An id that is new, as the wire has it. */
+void chat_id_new(struct chat *chat, char to[CHAT_EPOCH_SIZE]);
 
 static inline uint32_t chat_random(struct chat *chat)
 {

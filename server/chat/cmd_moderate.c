@@ -85,7 +85,8 @@ bool cmd_set(struct chat_call *call)
 	    !replace_text(call, PROTO_FIELD_set_title, &room->title))
 		return false;
 	if (is_given(call, PROTO_FIELD_set_private))
-		room->is_private = request_field(request, PROTO_FIELD_set_private)->flag;
+		chat_room_set_private(call->chat, room,
+		    request_field(request, PROTO_FIELD_set_private)->flag);
 	if (is_given(call, PROTO_FIELD_set_guests))
 		room->guests = request_field(request, PROTO_FIELD_set_guests)->flag;
 	if (is_given(call, PROTO_FIELD_set_slow))
@@ -133,24 +134,15 @@ bool cmd_destroy(struct chat_call *call)
 bool cmd_invite(struct chat_call *call)
 {
 	struct chat_room *room = call->member->room;
-	struct chat_invite *invite;
 	struct json_writer w;
 	struct blob *line;
 
 	if (call->target_member != NULL)
 		return chat_refuse(call, PROTO_ERR_already_member, "%s is in %s already",
 		    call->target_user->name, room->name);
-	if (!chat_is_invited(room, call->target_user)) {
-		invite = calloc(1, sizeof *invite);
-		if (invite == NULL)
-			return chat_refuse(call, PROTO_ERR_unavailable,
-			    "out of memory; try again later");
-		invite->user = call->target_user->id;
-		list_put(&room->invites, &invite->link);
-		if (++room->invite_count > PROTO_LIMIT_invites)
-			chat_invite_free(room,
-			    list_entry(room->invites.next, struct chat_invite, link));
-	}
+	if (chat_invite_find(room, call->target_user) == NULL &&
+	    !chat_invite_put(call->chat, room, call->target_user))
+		return chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
 	message_begin_event(&w, &call->chat->scratch, PROTO_EVENT_invite);
 	json_put_str(&w, "room", room->name);
 	json_put_str(&w, "by", call->user->name);

@@ -21,39 +21,90 @@ static void put_listed_room(struct json_writer *w, const struct chat_room *room,
 	json_close_object(w);
 }
 
+/* What the caller may know of: three lists in one order, walked side by side. */
+struct room_walk {
+	struct tree_node *listed, *own, *invites; /* those to come */
+	struct chat_room *room;
+	bool joined, invited;
+};
+
+static void walk_begin(struct room_walk *walk, const struct chat_call *call, struct slice after)
+{
+	*walk = (struct room_walk){
+	    .listed = tree_after(&call->chat->listed, after),
+	    .own = tree_after(&call->user->memberships, after),
+	    .invites = tree_after(&call->user->invites, after),
+	};
+}
+
+static bool walk_has_more(const struct room_walk *walk)
+{
+	return walk->listed != NULL || walk->own != NULL || walk->invites != NULL;
+}
+
+static void take_earlier(struct chat_room **first, struct chat_room *room)
+{
+	if (*first == NULL || slice_compare(room->node.key, (*first)->node.key) < 0)
+		*first = room;
+}
+
+/* On to the first of all three; there must be more. */
+static void walk_on(struct room_walk *walk)
+{
+	struct chat_room *listed = tree_entry(walk->listed, struct chat_room, listed);
+	struct chat_member *own = tree_entry(walk->own, struct chat_member, in_user);
+	struct chat_invite *invite = tree_entry(walk->invites, struct chat_invite, in_user);
+
+	walk->room = listed;
+	if (own != NULL)
+		take_earlier(&walk->room, own->room);
+	if (invite != NULL)
+		take_earlier(&walk->room, invite->room);
+	walk->joined = own != NULL && own->room == walk->room;
+	walk->invited = invite != NULL && invite->room == walk->room;
+	if (listed == walk->room)
+		walk->listed = tree_next(walk->listed);
+	if (walk->joined)
+		walk->own = tree_next(walk->own);
+	if (walk->invited)
+		walk->invites = tree_next(walk->invites);
+}
+
 bool cmd_rooms(struct chat_call *call)
 {
 	struct slice like = chat_field_text(call, PROTO_FIELD_rooms_like);
-	const struct tree *rooms = &call->chat->rooms;
 	struct chat_page page;
-	struct chat_room *room;
+	struct room_walk walk;
 
 	if (!chat_page_begin(&page, call, "rooms", PROTO_FIELD_rooms_after,
 		PROTO_FIELD_rooms_limit))
 		return true;
-	while (chat_page_wants(&page) &&
-	       (room = tree_entry(tree_after(rooms, page.after), struct chat_room, node)) != NULL) {
-		bool joined = chat_member_find(call->user, room->node.key) != NULL;
-		bool invited = !joined && chat_is_invited(room, call->user);
-
-		chat_page_seen(&page, room->node.key);
-		if ((room->is_private && !joined && !invited) ||
-		    !slice_contains(room->node.key, like))
-			continue;
-		put_listed_room(&page.w, room, joined, invited);
-		page.count++;
+	walk_begin(&walk, call, page.after);
+	while (walk_has_more(&walk) && chat_page_wants(&page)) {
+		walk_on(&walk);
+		page.after = walk.room->node.key;
+		page.work++;
+		if (slice_contains(page.after, like)) {
+			put_listed_room(&page.w, walk.room, walk.joined,
+			    walk.invited && !walk.joined);
+			page.count++;
+		}
 	}
-	chat_page_end(&page, tree_after(rooms, page.after) != NULL);
+	chat_page_end(&page, walk_has_more(&walk));
 	return true;
 }
 
 /* --- create, join, leave -------------------------------------------------------------------- */
 
+/* Guests are anybody, as often as they like: what one of them holds has to be little, and the end
+ * of one, which leaves all its rooms at once, short. */
 static bool may_join_one_more(struct chat_call *call)
 {
-	return call->user->memberships.count < PROTO_LIMIT_rooms ||
-	       chat_refuse_limit(call, PROTO_ERR_too_many, PROTO_LIMIT_rooms,
-		   "you are in %d rooms already; leave one first", PROTO_LIMIT_rooms);
+	int limit = call->user->guest ? PROTO_LIMIT_guest_rooms : PROTO_LIMIT_rooms;
+
+	return call->user->memberships.count < (size_t)limit ||
+	       chat_refuse_limit(call, PROTO_ERR_too_many, limit,
+		   "you are in %d rooms already; leave one first", limit);
 }
 
 /* A copy of an optional text; false without memory. */
@@ -97,7 +148,8 @@ bool cmd_create(struct chat_call *call)
 	}
 	room->topic = topic;
 	room->title = title;
-	room->is_private = request_field(request, PROTO_FIELD_create_private)->flag;
+	if (request_field(request, PROTO_FIELD_create_private)->flag)
+		chat_room_set_private(call->chat, room, true);
 	if (request_field(request, PROTO_FIELD_create_guests)->present)
 		room->guests = request_field(request, PROTO_FIELD_create_guests)->flag;
 	if (!become_member(call, room, CHAT_ROLE_OWNER))
@@ -158,22 +210,11 @@ static bool check_ban(struct chat_call *call, struct chat_room *room)
 	    sanction->ban.reason != NULL ? sanction->ban.reason : "");
 }
 
-static void forget_invite(struct chat_call *call, struct chat_room *room)
-{
-	for (struct list *at = room->invites.next; at != &room->invites; at = at->next) {
-		struct chat_invite *invite = list_entry(at, struct chat_invite, link);
-
-		if (invite->user == call->user->id) {
-			chat_invite_free(room, invite);
-			return;
-		}
-	}
-}
-
 bool cmd_join(struct chat_call *call)
 {
 	struct slice name = chat_field_text(call, PROTO_FIELD_join_room);
 	struct chat_member *member = chat_member_find(call->user, name);
+	struct chat_invite *invite;
 	struct chat_room *room;
 
 	if (member != NULL) {
@@ -196,7 +237,9 @@ bool cmd_join(struct chat_call *call)
 	if (!become_member(call, room,
 		room->members.count == 0 ? CHAT_ROLE_OWNER : CHAT_ROLE_MEMBER))
 		return false;
-	forget_invite(call, room);
+	invite = chat_invite_find(room, call->user);
+	if (invite != NULL)
+		chat_invite_free(invite);
 	join_reply(call, chat_member_find(call->user, name), false);
 	return true;
 }
@@ -249,16 +292,16 @@ bool cmd_room(struct chat_call *call)
 bool cmd_members(struct chat_call *call)
 {
 	struct chat_page page;
-	struct chat_member *member;
-	const struct tree *members = &call->member->room->members;
+	struct tree_node *node;
 
 	if (!chat_page_begin(&page, call, "members", PROTO_FIELD_members_after,
 		PROTO_FIELD_members_limit))
 		return true;
-	while (chat_page_wants(&page) &&
-	       (member = tree_entry(tree_after(members, page.after), struct chat_member,
-		    in_room)) != NULL) {
-		chat_page_seen(&page, member->in_room.key);
+	for (node = tree_after(&call->member->room->members, page.after);
+	     node != NULL && chat_page_wants(&page); node = tree_next(node)) {
+		const struct chat_member *member = tree_entry(node, struct chat_member, in_room);
+
+		page.after = node->key;
 		json_open_object(&page.w, NULL);
 		json_put_str(&page.w, "user", member->user->name);
 		json_put_str(&page.w, "role", chat_role_name(member->role));
@@ -268,6 +311,6 @@ bool cmd_members(struct chat_call *call)
 		json_close_object(&page.w);
 		page.count++;
 	}
-	chat_page_end(&page, tree_after(members, page.after) != NULL);
+	chat_page_end(&page, node != NULL);
 	return true;
 }

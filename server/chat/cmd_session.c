@@ -113,6 +113,9 @@ bool cmd_status(struct chat_call *call)
 	return true;
 }
 
+/* A search in a room's members, as much work as so many steps from one entry to the next. */
+#define SEARCH_WORK 4
+
 /* The next person in the order of names who shares a room with the caller: the least of what each
  * room has next. The caller is in the list, even without a room. */
 static struct chat_user *next_person(struct chat_call *call, struct slice after, unsigned *work)
@@ -122,12 +125,12 @@ static struct chat_user *next_person(struct chat_call *call, struct slice after,
 	if (slice_compare(user->node.key, after) > 0)
 		best = user;
 	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
-	     node = tree_after(&user->memberships, node->key)) {
+	     node = tree_next(node)) {
 		struct chat_room *room = tree_entry(node, struct chat_member, in_user)->room;
 		struct chat_member *next = tree_entry(tree_after(&room->members, after),
 		    struct chat_member, in_room);
 
-		(*work)++;
+		*work += SEARCH_WORK;
 		if (next != NULL &&
 		    (best == NULL || slice_compare(next->user->node.key, best->node.key) < 0))
 			best = next->user;
@@ -164,6 +167,8 @@ bool cmd_who(struct chat_call *call)
 		put_person(&page.w, user, call->now);
 		page.count++;
 	}
-	chat_page_end(&page, next_person(call, page.after, &page.work) != NULL);
+	/* After so much work nobody looks again whether there is one more. */
+	chat_page_end(&page, page.work >= CHAT_PAGE_WORK ||
+				 next_person(call, page.after, &page.work) != NULL);
 	return true;
 }

@@ -1,7 +1,10 @@
 #include "chat/page.h"
 
-/* No item of a list is longer than this, escaped: a name, two long texts and small numbers. */
-#define ITEM_MAX ((size_t)(6 * 2 * PROTO_LIMIT_topic + 1024))
+/* From here on a page takes no further item: it would take too long to write under the core's lock.
+ * No item, of a name, two long texts and small numbers, is longer than what is left up to
+ * limits.reply. */
+#define PAGE_BYTES 65536
+_Static_assert(PAGE_BYTES + 6 * 2 * PROTO_LIMIT_topic + 1024 < PROTO_LIMIT_reply, "a reply's line");
 
 bool chat_page_begin(struct chat_page *page, struct chat_call *call, const char *name,
     enum proto_field after, enum proto_field limit)
@@ -22,7 +25,7 @@ bool chat_page_begin(struct chat_page *page, struct chat_call *call, const char 
 bool chat_page_wants(const struct chat_page *page)
 {
 	return page->count < page->limit && page->work < CHAT_PAGE_WORK &&
-	       page->call->chat->scratch.len + ITEM_MAX < PROTO_LIMIT_reply;
+	       page->call->chat->scratch.len < PAGE_BYTES;
 }
 
 void chat_page_seen(struct chat_page *page, struct slice key)

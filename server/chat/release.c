@@ -67,11 +67,11 @@ bool chat_unit_end(struct chat *chat, struct chat_session *unanswered)
 {
 	struct chat_unit *unit = chat->unit;
 	struct store *store = chat->options.store;
+	struct store_batch batch = {.entries = chat->entries, .entry_count = chat->entry_count};
 
 	unit->ticket = ++chat->next_ticket;
 	unit->committed = chat->entry_count == 0 ||
-			  store->ops->append(store, chat->entries, chat->entry_count,
-			      unit->ticket) == STATUS_OK;
+			  store->ops->append(store, &batch, unit->ticket) == STATUS_OK;
 	if (unit->committed && list_is_empty(&chat->pending)) {
 		chat->unit = NULL;
 		release(chat, unit);

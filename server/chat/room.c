@@ -4,7 +4,6 @@
  */
 #include "chat/chat_private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 const char *chat_role_name(enum chat_role role)
@@ -28,7 +27,7 @@ struct chat_room *chat_room_visible(struct chat_call *call, struct slice name)
 	struct chat_room *room = chat_room_find(call->chat, name);
 
 	if (room != NULL && (!room->is_private || chat_member_find(call->user, name) != NULL ||
-				chat_is_invited(room, call->user)))
+				chat_invite_find(room, call->user) != NULL))
 		return room;
 	chat_refuse(call, PROTO_ERR_no_such_room, "there is no room %.*s", (int)name.len,
 	    name.ptr);
@@ -85,12 +84,21 @@ struct chat_room *chat_room_new(struct chat_call *call, struct slice name)
 	room->by_guest = call->user->guest;
 	room->guests = true; /* unless its maker says otherwise: PROTOCOL.md, 6.1 */
 	str_copy(room->name, sizeof room->name, name);
-	snprintf(room->epoch, sizeof room->epoch, "%016llx",
-	    (unsigned long long)rng_next(&chat->rng));
+	chat_id_new(chat, room->epoch);
 	list_init(&room->by_age);
 	list_init(&room->invites);
 	tree_put(&chat->rooms, &room->node, slice_of(room->name), chat_random(chat));
+	tree_put(&chat->listed, &room->listed, slice_of(room->name), chat_random(chat));
 	return room;
+}
+
+void chat_room_set_private(struct chat *chat, struct chat_room *room, bool is_private)
+{
+	if (is_private && !room->is_private)
+		tree_remove(&chat->listed, &room->listed);
+	else if (!is_private && room->is_private)
+		tree_put(&chat->listed, &room->listed, slice_of(room->name), chat_random(chat));
+	room->is_private = is_private;
 }
 
 static void member_free(struct chat_member *member)
@@ -106,9 +114,11 @@ void chat_room_free(struct chat *chat, struct chat_room *room)
 	while (!list_is_empty(&room->by_age))
 		member_free(list_entry(room->by_age.next, struct chat_member, age));
 	tree_remove(&chat->rooms, &room->node);
+	if (!room->is_private)
+		tree_remove(&chat->listed, &room->listed);
 	chat->free_slots[chat->free_slot_count++] = room->slot;
 	while (!list_is_empty(&room->invites))
-		chat_invite_free(room, list_entry(room->invites.next, struct chat_invite, link));
+		chat_invite_free(list_entry(room->invites.next, struct chat_invite, link));
 	while (room->sanctions.root != NULL)
 		chat_sanction_free(room,
 		    tree_entry(room->sanctions.root, struct chat_sanction, node));

@@ -31,17 +31,30 @@ void chat_sanction_free(struct chat_room *room, struct chat_sanction *sanction)
 	free(sanction);
 }
 
-bool chat_is_invited(const struct chat_room *room, const struct chat_user *user)
+struct chat_invite *chat_invite_find(const struct chat_room *room, const struct chat_user *user)
 {
-	for (struct list *at = room->invites.next; at != &room->invites; at = at->next)
-		if (list_entry(at, struct chat_invite, link)->user == user->id)
-			return true;
-	return false;
+	return tree_entry(tree_find(&user->invites, room->node.key), struct chat_invite, in_user);
 }
 
-void chat_invite_free(struct chat_room *room, struct chat_invite *invite)
+bool chat_invite_put(struct chat *chat, struct chat_room *room, struct chat_user *user)
+{
+	struct chat_invite *invite = calloc(1, sizeof *invite);
+
+	if (invite == NULL)
+		return false;
+	invite->room = room;
+	invite->user = user;
+	list_put(&room->invites, &invite->link);
+	tree_put(&user->invites, &invite->in_user, room->node.key, chat_random(chat));
+	if (++room->invite_count > PROTO_LIMIT_invites)
+		chat_invite_free(list_entry(room->invites.next, struct chat_invite, link));
+	return true;
+}
+
+void chat_invite_free(struct chat_invite *invite)
 {
 	list_remove(&invite->link);
-	room->invite_count--;
+	tree_remove(&invite->user->invites, &invite->in_user);
+	invite->room->invite_count--;
 	free(invite);
 }

@@ -54,6 +54,8 @@ void chat_user_free(struct chat *chat, struct chat_user *user)
 		pair_free(tree_entry(node, struct chat_pair_end, node)->pair);
 	while (!list_is_empty(&user->nonces_by_age))
 		nonce_free(user, list_entry(user->nonces_by_age.next, struct chat_nonce, age));
+	while ((node = user->invites.root) != NULL)
+		chat_invite_free(tree_entry(node, struct chat_invite, in_user));
 	while ((node = user->blocks.root) != NULL) {
 		tree_remove(&user->blocks, node);
 		free(tree_entry(node, struct chat_block, node));
@@ -162,14 +164,16 @@ static enum chat_status status_now(const struct chat_user *user)
 	return user->wanted;
 }
 
-/* One event for each who shares an announced room with the user, however many rooms that are. */
-static void announce(struct chat *chat, struct chat_user *user, struct blob *line)
+/* One event for each who shares an announced room with the user, however many rooms that are. The
+ * number of members looked at. */
+static unsigned announce(struct chat *chat, struct chat_user *user, struct blob *line)
 {
 	uint64_t mark = ++chat->mark;
+	unsigned work = 0;
 
 	user->mark = mark; /* the user's own devices know */
 	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
-	     node = tree_after(&user->memberships, node->key)) {
+	     node = tree_next(node)) {
 		struct chat_room *room = tree_entry(node, struct chat_member, in_user)->room;
 
 		if (room->members.count > PROTO_LIMIT_announce)
@@ -180,19 +184,23 @@ static void announce(struct chat *chat, struct chat_user *user, struct blob *lin
 			if (other->mark != mark)
 				chat_tell_user(chat, other, line);
 			other->mark = mark;
+			work++;
 		}
 	}
+	return work;
 }
 
-/* Tells what has changed, unless something was told in the last 5 s: then the tick does. */
-static void tell_presence(struct chat *chat, struct chat_user *user, struct chat_time now)
+/* Tells what has changed, unless something was told in the last 5 s: then the tick does. The number
+ * of members looked at. */
+static unsigned tell_presence(struct chat *chat, struct chat_user *user, struct chat_time now)
 {
 	struct json_writer w;
 	struct blob *line;
+	unsigned work;
 
 	if ((status_now(user) == user->told && !user->text_changed) ||
 	    !list_is_empty(&user->damped))
-		return;
+		return 0;
 	user->told = status_now(user);
 	user->text_changed = false;
 	user->damped_until = now.mono_ms + CHAT_PRESENCE_MS;
@@ -204,8 +212,9 @@ static void tell_presence(struct chat *chat, struct chat_user *user, struct chat
 		json_put_str(&w, "text", user->text);
 	message_end(&w);
 	line = chat_take_line(chat);
-	announce(chat, user, line);
+	work = announce(chat, user, line);
 	blob_unref(line);
+	return work;
 }
 
 void chat_presence_changed(struct chat *chat, struct chat_user *user, struct chat_time now)
@@ -220,9 +229,11 @@ void chat_presence_changed(struct chat *chat, struct chat_user *user, struct cha
 }
 
 /* Both lists are in the order in which they are due, since each waits the same time for all. */
-void chat_presence_tick(struct chat *chat, struct chat_time now)
+bool chat_presence_tick(struct chat *chat, struct chat_time now)
 {
-	for (;;) {
+	unsigned work = 0;
+
+	while (work < CHAT_TICK_WORK) {
 		struct list *offline = chat->offline.next, *damped = chat->damped.next;
 		struct chat_user *user;
 
@@ -240,11 +251,12 @@ void chat_presence_tick(struct chat *chat, struct chat_time now)
 			user = list_entry(damped, struct chat_user, damped);
 			list_remove(&user->damped);
 		} else {
-			return;
+			return false;
 		}
 		if (!chat_unit_begin(chat, NULL))
-			return;
-		tell_presence(chat, user, now);
+			return false;
+		work += 1 + tell_presence(chat, user, now);
 		chat_unit_end(chat, NULL);
 	}
+	return true;
 }

@@ -2,13 +2,51 @@
 
 #include <stdlib.h>
 
-static enum status memory_append(struct store *store, const struct store_entry *entries,
-    size_t count, uint64_t ticket)
+static enum status memory_append(
+    struct store *store, const struct store_batch *batch, uint64_t ticket)
 {
 	(void)store;
-	(void)entries;
-	(void)count;
+	(void)batch;
 	(void)ticket;
+	return STATUS_OK;
+}
+
+static void memory_resume(struct store *store)
+{
+	(void)store;
+}
+
+static enum status memory_read(struct store *store, const struct store_read *read,
+    store_entry_fn *fn, void *arg, struct error *err)
+{
+	(void)store;
+	(void)read;
+	(void)fn;
+	(void)arg;
+	(void)err;
+	return STATUS_OK;
+}
+
+static enum status memory_load(struct store *store, enum store_table table,
+    bool (*fn)(void *arg, struct slice key, struct slice value), void *arg, struct error *err)
+{
+	(void)store;
+	(void)table;
+	(void)fn;
+	(void)arg;
+	(void)err;
+	return STATUS_OK;
+}
+
+static enum status memory_last(struct store *store, uint64_t conversation, int64_t *ret_seq,
+    int64_t *ret_time_ms, int64_t *ret_first, struct error *err)
+{
+	(void)store;
+	(void)conversation;
+	(void)err;
+	*ret_seq = 0;
+	*ret_time_ms = 0;
+	*ret_first = 1;
 	return STATUS_OK;
 }
 
@@ -19,7 +57,14 @@ static void memory_close(struct store *store)
 
 struct store *store_memory_new(void)
 {
-	static const struct store_ops ops = {memory_append, memory_close};
+	static const struct store_ops ops = {
+	    memory_append,
+	    memory_resume,
+	    memory_read,
+	    memory_load,
+	    memory_last,
+	    memory_close,
+	};
 	struct store *store = calloc(1, sizeof *store);
 
 	if (store != NULL)

@@ -1,11 +1,10 @@
 """What `confab` does with a server that does its part: every verb, every exit code it can meet."""
 
 import json
-import os
 import signal
 import subprocess
 
-from confab_test import Client, Server, main, product_certs, programs, skip
+from confab_test import Client, Server, main, product_certs, programs
 from person import Person, confab, flags
 
 TEXT = "Zażółć gęślą jaźń 日本"
@@ -308,30 +307,6 @@ def e2e__client__logs_in_by_certificate():
         confab(server, "json", "cmd=whoami", *own[:2], user=None).expect(2, "key")
         confab(server, "json", "cmd=whoami", "--cert", program.file(cert), "--key",
                program.file(cert), user=None).expect(4)
-
-
-def pairing(client, server):
-    with Server("--guests", program=server) as running, \
-            Person(running, "tail", "dev", user="bob", program=client) as bob:
-        bob.expect("listening", "err")
-        confab(running, "send", "dev", TEXT, program=client).expect(0)
-        bob.expect(f"dev ~alice: {TEXT}")
-        bob.interrupt()
-        bob.wait(0)
-
-
-def other(variable):
-    if not os.path.exists(os.environ.get(variable, "")):
-        skip("this is for Windows builds beside a native one")
-    return programs.get(variable)
-
-
-def e2e__client__windows_client_with_native_server():
-    pairing(programs.client(), other("CONFAB_NATIVE_SERVER"))
-
-
-def e2e__client__native_client_with_windows_server():
-    pairing(other("CONFAB_NATIVE_CLIENT"), programs.server())
 
 
 if __name__ == "__main__":

@@ -66,18 +66,18 @@ def abrupt(start):
 
 # --- openssl s_client ---------------------------------------------------------------------------
 
-def openssl(version, trace=None):
+def openssl(version, trace=None, options=()):
     def start(server):
-        more = ["-msg", "-msgfile", trace] if trace else []
+        more = [*options, *(["-msg", "-msgfile", trace] if trace else [])]
         return Talk(["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-quiet",
                      "-CAfile", server.certs.ca, "-verify_return_error", "-verify_hostname",
                      "localhost", "-servername", "localhost", "-alpn", "confab/1", version, *more])
     return start
 
 
-def openssl_orderly(version):
+def openssl_orderly(version, *options):
     trace = os.path.join(temp_dir(), "trace")
-    orderly(openssl(version, trace))
+    orderly(openssl(version, trace, options))
     with open(trace, encoding="utf-8", errors="replace") as file:
         received = [line for line in file if line.startswith("<<<") and "close_notify" in line]
     if len(received) != 1:
@@ -90,6 +90,10 @@ def e2e__converse__openssl_tls13():
 
 def e2e__converse__openssl_tls12():
     openssl_orderly("-tls1_2")
+
+
+def e2e__converse__openssl_with_small_records():
+    openssl_orderly("-tls1_2", "-maxfraglen", "512")
 
 
 def e2e__cut_off__openssl_tls13():

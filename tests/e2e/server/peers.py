@@ -3,10 +3,11 @@ read, never end. Each time somebody else is connected and must not notice."""
 
 import os
 import re
+import signal
 import socket
 import time
 
-from confab_test import Client, Ended, Failure, Server, main, wait_until
+from confab_test import Client, Ended, Failure, Server, main, skip, wait_until
 
 FLOOD = "x" * 8000
 
@@ -302,6 +303,32 @@ def e2e__drop__a_slow_consumer():
                 raise
 
 
+def keep__a_reader_in_a_burst(workers):
+    """More than limits.backlog comes in one turn, from many at once; who reads is not slow."""
+    with Server("--guests", "--workers", workers) as server:
+        if server.program.is_windows:
+            skip("nothing stops a process for a while under Wine")
+        reader = Client(server, name="reader")
+        talkers = [Client(server, name=f"talker{i}") for i in range(90)]
+        for client in (reader, *talkers):
+            client.login(client.name)
+            client.request("join", room="hall")
+        server.proc.send_signal(signal.SIGSTOP)
+        for client in talkers:
+            client.send_raw((b'{"cmd":"send","room":"hall","text":"%s"}\n' % (b"x" * 8000)) * 7)
+        server.proc.send_signal(signal.SIGCONT)
+        for _ in range(90 * 7):
+            reader.expect_event("message")
+
+
+def e2e__keep__a_reader_in_a_burst_of_one_worker():
+    keep__a_reader_in_a_burst("1")
+
+
+def e2e__keep__a_reader_in_a_burst_of_two_workers():
+    keep__a_reader_in_a_burst("2")
+
+
 def e2e__drop__a_slow_consumer_of_its_own_replies():
     """Asks and asks and reads no answer: the server stops reading from it, and nobody is hurt."""
     with Server("--guests", "--no-limits") as server:
@@ -352,6 +379,20 @@ def e2e__limit__requests_per_second():
         time.sleep(refused[-1]["retry_after"])  # what the server asked for
         client.request("ping")
         bystander.is_well()
+
+
+def e2e__limit__lists_cost_more():
+    with Server("--guests", "--rate", "1", "--burst", "50") as server:
+        client = Client(server)
+        client.login("ala")
+        client.send_raw("".join(f'{{"cmd":"who","id":{i}}}\n' for i in range(15)))
+        replies = [client.reply(i) for i in range(15)]
+        good = [reply for reply in replies if reply["ok"]]
+        # 49 tokens are left after the login, and a list takes five.
+        if not 9 <= len(good) <= 11 or replies[-1]["error"] != "rate_limited":
+            raise Failure(f"replies: {replies}")
+        time.sleep(replies[-1]["retry_after"])
+        client.request("who")
 
 
 def e2e__limit__connections_of_one_address():

@@ -8,7 +8,7 @@ import socket
 import time
 
 from confab_test import Authority, Client, Ended, Failure, Server, main, product_certs, programs, \
-    run, temp_dir, wait_until
+    run, skip, temp_dir, wait_until
 
 
 def fails(code, words, *args, home=None):
@@ -20,6 +20,11 @@ def fails(code, words, *args, home=None):
     if result.stdout:
         raise Failure(f"something on stdout: {result.stdout!r}")
     return result
+
+
+def only_here():
+    if programs.server().is_windows:
+        skip("done with descriptors of this system, which a Windows program does not have")
 
 
 def paths(*names):
@@ -328,6 +333,7 @@ def e2e__log__nothing_of_what_is_said():
 
 def e2e__log__to_a_full_disk():
     """Lines are lost, and nothing else."""
+    only_here()
     with open("/dev/full", "wb") as full:
         server = Server("--guests", stderr=full)
         wait_until(server.listening_ports, "the server listens")
@@ -342,6 +348,7 @@ def e2e__log__to_a_full_disk():
 
 def e2e__log__to_a_pipe_that_nobody_reads():
     """Its reader has gone."""
+    only_here()
     reader, writer = os.pipe()
     server = Server("--guests", stderr=writer)
     os.close(writer)
@@ -360,6 +367,7 @@ def e2e__log__to_a_pipe_that_nobody_reads():
 
 def e2e__survive__running_out_of_file_descriptors():
     """Accepting pauses, without spinning, and goes on when there are some again."""
+    only_here()
     def few_files():
         resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 
@@ -388,6 +396,7 @@ def e2e__survive__running_out_of_file_descriptors():
 
 
 def e2e__refuse__to_start_without_file_descriptors():
+    only_here()
     server = programs.server()
     certs = product_certs()
 
@@ -402,6 +411,7 @@ def e2e__refuse__to_start_without_file_descriptors():
 
 def e2e__leak__no_descriptors_to_children():
     """What the server opens is closed on exec: nothing to see for a debugger it starts."""
+    only_here()
     with Server("--guests") as server:
         client = Client(server)
         client.login("ala")

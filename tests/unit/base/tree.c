@@ -49,7 +49,8 @@ static void check_all(const struct tree *tree)
 
 	for (int i = next_in(0); i < NAMES; i = next_in(i + 1)) {
 		CHECK(node == &items[i].node);
-		node = tree_after(tree, node->key);
+		CHECK(tree_next(node) == tree_after(tree, node->key));
+		node = tree_next(node);
 		count++;
 	}
 	CHECK(node == NULL);

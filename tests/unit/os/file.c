@@ -182,6 +182,49 @@ TEST(unit__file__makes_folders_once)
 	CHECK(file_make_dir(in_folder("f/g"), FILE_PUBLIC, &err) != STATUS_OK);
 }
 
+TEST(unit__file__is_locked_by_one)
+{
+	struct file_lock *lock, *second = NULL;
+	struct error err;
+	char pid[32];
+	const char *path, *names;
+
+	make_folder("is locked by one");
+	path = in_folder("the.lock");
+	CHECK_INT(file_lock(path, &lock, &err), STATUS_OK);
+	CHECK_INT(file_lock(path, &second, &err), STATUS_EXISTS);
+	CHECK(second == NULL);
+	names = strstr(err.text, "held by process ");
+	CHECK(names != NULL);
+	snprintf(pid, sizeof pid, "%s\n", names + strlen("held by process "));
+	check_content(path, pid);
+	file_unlock(lock);
+	CHECK_INT(file_lock(path, &lock, &err), STATUS_OK);
+	file_unlock(lock);
+	file_unlock(NULL);
+	CHECK_INT(file_lock(in_folder("none/the.lock"), &lock, &err), STATUS_NOT_FOUND);
+	remove_file(path);
+}
+
+TEST(unit__file__is_renamed)
+{
+	const char *from, *to;
+
+	make_folder("is renamed");
+	from = in_folder("Łódź.a");
+	to = in_folder("Łódź.b");
+	CHECK_INT(file_write(from, slice_of("1"), FILE_PRIVATE, false, NULL), STATUS_OK);
+	CHECK_INT(file_rename(from, to, false, NULL), STATUS_OK);
+	CHECK(!file_exists(from));
+	CHECK_INT(file_write(from, slice_of("2"), FILE_PRIVATE, false, NULL), STATUS_OK);
+	CHECK_INT(file_rename(from, to, false, NULL), STATUS_EXISTS);
+	check_content(to, "1");
+	CHECK_INT(file_rename(from, to, true, NULL), STATUS_OK);
+	check_content(to, "2");
+	CHECK_INT(file_rename(from, to, true, NULL), STATUS_NOT_FOUND);
+	remove_file(to);
+}
+
 TEST(unit__path__joins_with_one_separator)
 {
 	struct buf path;
@@ -222,4 +265,5 @@ TEST(unit__path__knows_the_standard_folders)
 UNIT_MAIN(CASE(unit__file__keeps_names_outside_of_ascii), CASE(unit__file__replaces_only_when_told),
     CASE(unit__file__private_is_not_exposed), CASE(unit__file__reads_no_more_than_allowed),
     CASE(unit__file__says_what_is_not_there), CASE(unit__file__makes_folders_once),
+    CASE(unit__file__is_locked_by_one), CASE(unit__file__is_renamed),
     CASE(unit__path__joins_with_one_separator), CASE(unit__path__knows_the_standard_folders))

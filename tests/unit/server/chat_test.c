@@ -5,6 +5,7 @@
 #include "tests/unit/unit.h"
 
 #include "base/rng.h"
+#include "chat/chat_private.h"
 #include "chat_world.h"
 
 #define HAS(text, part) CHECK(strstr((text), (part)) != NULL)
@@ -224,6 +225,33 @@ TEST(chat__presence__short_absence_is_not_told)
 	world_free(world);
 }
 
+TEST(chat__presence__many_at_once_take_turns)
+{
+	struct world *world = world_new(false, true);
+	unsigned calls = 1;
+	char name[16];
+
+	for (unsigned i = 0; i < 60; i++) {
+		snprintf(name, sizeof name, "user%u", i);
+		world_connect(world, name);
+		world_ask(world, i, "{\"cmd\":\"login\"}");
+		world_ask(world, i, "{\"cmd\":\"join\",\"room\":\"dev\"}");
+	}
+	world_wait(world, 60000);
+	for (unsigned i = 1; i < 60; i++)
+		world_disconnect(world, i);
+	while (*world_read(world, 0) != '\0')
+		;
+	world->now.mono_ms += 60000;
+	while (chat_tick(world->chat, world->now))
+		calls++;
+	CHECK(calls > 2); /* 59 people with 60 members each */
+	for (unsigned i = 1; i < 60; i++)
+		expect(world, 0, "\"status\":\"offline\"");
+	expect_silence(world, 0);
+	world_free(world);
+}
+
 TEST(chat__devices__see_one_state)
 {
 	struct world *world = world_new(false, true);
@@ -248,6 +276,32 @@ TEST(chat__devices__see_one_state)
 	world_free(world);
 }
 
+/* The state that a generator of base/rng.h was left in when it gave `z`. */
+static uint64_t state_behind(uint64_t z)
+{
+	z = (z ^ z >> 31 ^ z >> 62) * UINT64_C(0x319642B2D24D8EC3);
+	z = (z ^ z >> 27 ^ z >> 54) * UINT64_C(0x96DE1B173F119089);
+	return z ^ z >> 30 ^ z >> 60;
+}
+
+TEST(chat__ids__do_not_foretell_the_shape_of_trees)
+{
+	struct world *world = world_new(true, false);
+	unsigned a = world_guest(world, "alice");
+	struct rng check = {1}, guess;
+	const char *id;
+	uint32_t priority = chat_user_find(world->chat, slice_of("alice"))->node.priority;
+
+	CHECK(state_behind(rng_next(&check)) == check.state);
+	world_ask(world, a, "{\"cmd\":\"whoami\",\"id\":2}");
+	id = strstr(world_read(world, a), "\"session\":\"");
+	CHECK(id != NULL);
+	guess.state = state_behind(strtoull(id + 11, NULL, 16));
+	for (int i = 0; i < 64; i++)
+		CHECK(rng_next(&guess) >> 32 != priority);
+	world_free(world);
+}
+
 TEST(chat__guest__name_is_free_when_the_connection_ends)
 {
 	struct world *world = world_new(true, true);
@@ -261,6 +315,30 @@ TEST(chat__guest__name_is_free_when_the_connection_ends)
 	c = world_connect(world, "alice");
 	world_ask(world, c, "{\"cmd\":\"login\",\"id\":1}");
 	expect(world, c, "\"error\":\"name_taken\"");
+	world_free(world);
+}
+
+TEST(chat__join__has_a_bound_for_guests)
+{
+	struct world *world = world_new(true, true);
+	unsigned guest = world_guest(world, "alice"), user = world_connect(world, "bob");
+	char line[80];
+
+	world_ask(world, user, "{\"cmd\":\"login\",\"id\":1}");
+	expect(world, user, "\"ok\":true");
+	for (int i = 0; i <= PROTO_LIMIT_guest_rooms; i++) {
+		for (unsigned s = guest; s <= user; s++) {
+			snprintf(line, sizeof line,
+			    "{\"cmd\":\"join\",\"id\":1,\"room\":\"r%u-%d\"}", s, i);
+			world_ask(world, s, line);
+			if (s == guest && i == PROTO_LIMIT_guest_rooms)
+				expect(world, s, "\"error\":\"too_many\"");
+			else
+				expect(world, s, "\"ok\":true");
+			while (*world_read(world, s) != '\0')
+				;
+		}
+	}
 	world_free(world);
 }
 
@@ -297,11 +375,12 @@ TEST(chat__join__large_rooms_do_not_announce)
 
 TEST(chat__page__lists_all_exactly_once)
 {
-	struct world *world = world_new(true, false);
-	unsigned a = world_guest(world, "alice");
+	struct world *world = world_new(false, true);
+	unsigned a = world_connect(world, "alice");
 	unsigned seen = 0;
 	char line[256], next[80] = "";
 
+	world_ask(world, a, "{\"cmd\":\"login\"}");
 	for (int i = 0; i < 60; i++) {
 		snprintf(line, sizeof line,
 		    "{\"cmd\":\"create\",\"room\":\"r%03d\",\"topic\":\"t\",\"id\":1}", i);
@@ -326,6 +405,35 @@ TEST(chat__page__lists_all_exactly_once)
 		CHECK(sscanf(at, "\"next\":\"%79[^\"]", next) == 1);
 	}
 	CHECK_INT(seen, 60);
+	world_free(world);
+}
+
+TEST(chat__page__tells_nothing_of_private_rooms)
+{
+	struct world *world = world_new(true, false);
+	unsigned a = world_guest(world, "alice");
+	char line[96];
+
+	world_ask(world, a, "{\"cmd\":\"create\",\"room\":\"public\"}");
+	for (unsigned i = 0; i < 30; i++) {
+		unsigned guest;
+
+		snprintf(line, sizeof line, "guest%u", i);
+		guest = world_guest(world, line);
+		for (unsigned j = 0; j < PROTO_LIMIT_guest_rooms; j++) {
+			snprintf(line, sizeof line,
+			    "{\"cmd\":\"create\",\"room\":\"secret%u-%u\",\"private\":true}", i, j);
+			world_ask(world, guest, line);
+		}
+	}
+	while (*world_read(world, a) != '\0')
+		;
+	world_ask(world, a, "{\"cmd\":\"rooms\",\"id\":1,\"like\":\"zzz\"}");
+	expect(world, a, "\"rooms\":[],\"more\":false}");
+	world_ask(world, a, "{\"cmd\":\"rooms\",\"id\":1,\"limit\":1}");
+	expect(world, a, "\"room\":\"public\"");
+	world_ask(world, a, "{\"cmd\":\"rooms\",\"id\":1,\"limit\":1}");
+	expect(world, a, "\"more\":false}");
 	world_free(world);
 }
 
@@ -415,7 +523,11 @@ UNIT_MAIN(CASE(chat__send__reaches_all_members_after_the_reply),
     CASE(chat__close__with_entries_on_their_way), CASE(chat__nonce__duplicate_conflict_and_expiry),
     CASE(chat__nonce__twin_waits_for_the_first), CASE(chat__time__never_goes_back),
     CASE(chat__presence__offline_after_15_s_and_damped),
-    CASE(chat__presence__short_absence_is_not_told), CASE(chat__devices__see_one_state),
+    CASE(chat__presence__short_absence_is_not_told), CASE(chat__presence__many_at_once_take_turns),
+    CASE(chat__devices__see_one_state),
+    CASE(chat__ids__do_not_foretell_the_shape_of_trees),
     CASE(chat__guest__name_is_free_when_the_connection_ends),
+    CASE(chat__join__has_a_bound_for_guests),
     CASE(chat__join__large_rooms_do_not_announce), CASE(chat__page__lists_all_exactly_once),
+    CASE(chat__page__tells_nothing_of_private_rooms),
     CASE(chat__random__sequences_stay_dense))

@@ -2,14 +2,14 @@
 
 #include "tests/unit/unit.h"
 
-static enum status append(struct store *store, const struct store_entry *entries, size_t count,
-    uint64_t ticket)
+static enum status append(
+    struct store *store, const struct store_batch *batch, uint64_t ticket)
 {
 	struct world *world = store->done_arg;
 
-	CHECK(count > 0);
-	for (size_t i = 0; i < count; i++)
-		CHECK(entries[i].seq > 0);
+	CHECK(batch->entry_count > 0);
+	for (size_t i = 0; i < batch->entry_count; i++)
+		CHECK(batch->entries[i].seq > 0);
 	if (!world->slow)
 		return STATUS_OK;
 	CHECK(world->ticket_count < 256);
@@ -91,7 +91,7 @@ static void post(void *arg, struct chat_item *item)
 
 struct world *world_new(bool guests, bool certificates)
 {
-	static const struct store_ops ops = {append, NULL};
+	static const struct store_ops ops = {.append = append};
 	struct world *world = calloc(1, sizeof *world);
 	struct chat_options options = {
 	    .name = "world",
@@ -200,5 +200,6 @@ void world_wait(struct world *world, int64_t ms)
 {
 	world->now.unix_ms += ms;
 	world->now.mono_ms += (uint64_t)ms;
-	chat_tick(world->chat, world->now);
+	while (chat_tick(world->chat, world->now))
+		;
 }

@@ -188,7 +188,7 @@ class Client:
             if line is not None:
                 return line
             if self.ended:
-                if self._input:
+                if self._input and self.ended == "clean":
                     raise Failure(f"the stream ended within a line: {bytes(self._input)!r}")
                 raise Ended(self.ended)
             self._decrypt()
