@@ -9,10 +9,6 @@
 #define RECORD_HANDSHAKE 0x16
 #define RECORD_ALERT 0x15
 
-/* Of mbedTLS's own use (library/ssl_misc.h), the same in all of 3.6. */
-void mbedtls_ssl_handshake_free(mbedtls_ssl_context *ssl);
-void mbedtls_ssl_transform_free(mbedtls_ssl_transform *transform);
-
 struct tls {
 	mbedtls_ssl_context ssl;
 	struct tls_buffers *buffers; /* to borrow from after the handshake, or NULL */

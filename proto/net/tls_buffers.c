@@ -5,9 +5,9 @@
  * it back when the call leaves nothing behind; a session with half a record or with plaintext
  * that was not fetched yet keeps the one for input until that is dealt with.
  *
- * Nothing of one session is left behind for the next: mbedTLS wipes the plaintext it hands out,
- * what it sends is ciphertext in place, and all else that comes in is wiped here. What must
- * outlive a loan is the receive counter, which mbedTLS keeps in the first bytes of the buffer.
+ * No plaintext of one session is left behind for the next: mbedTLS wipes what it hands out and
+ * encrypts in place what it sends, and all else that comes in is wiped here. What must outlive a
+ * loan is the receive counter, which mbedTLS keeps in the first bytes of the buffer.
  */
 #include "net/tls_private.h"
 
@@ -15,11 +15,6 @@
 #include <mbedtls/platform.h>
 #include <mbedtls/platform_util.h>
 #include <stdlib.h>
-
-/* Of mbedTLS's own use (library/ssl_misc.h), the same in all of 3.6. */
-void mbedtls_ssl_reset_in_pointers(mbedtls_ssl_context *ssl);
-void mbedtls_ssl_reset_out_pointers(mbedtls_ssl_context *ssl);
-void mbedtls_ssl_update_out_pointers(mbedtls_ssl_context *ssl, mbedtls_ssl_transform *transform);
 
 /* Sequence number, header, IV, content, MAC and padding: more than mbedTLS takes in any
  * configuration, and what there is of it surely. */

@@ -15,6 +15,16 @@
 
 #include "net/tls.h"
 
+/* Of mbedTLS's own use (library/ssl_misc.h), for memory that it would keep: tls_buffers.c and the
+ * end of the handshake. They, and the private fields that go with them, are those of 3.6. */
+_Static_assert(MBEDTLS_VERSION_MAJOR == 3 && MBEDTLS_VERSION_MINOR == 6,
+    "another mbedTLS: look at every use of these functions and of MBEDTLS_PRIVATE again");
+void mbedtls_ssl_handshake_free(mbedtls_ssl_context *ssl);
+void mbedtls_ssl_transform_free(mbedtls_ssl_transform *transform);
+void mbedtls_ssl_reset_in_pointers(mbedtls_ssl_context *ssl);
+void mbedtls_ssl_reset_out_pointers(mbedtls_ssl_context *ssl);
+void mbedtls_ssl_update_out_pointers(mbedtls_ssl_context *ssl, mbedtls_ssl_transform *transform);
+
 /* --- tls_threads_win.c, tls_threads_posix.c --- */
 
 /* Before and after everything else of mbedTLS. */

@@ -1,4 +1,5 @@
-"""A whole session of each program under valgrind: no error, nothing lost."""
+"""Memory: a whole session of each program under valgrind (no error, nothing lost), and what an idle
+connection holds."""
 
 import os
 import shutil
@@ -8,6 +9,7 @@ from confab_test import Client, Server, main, programs, run, skip, temp_dir
 from confab_test.programs import Program
 
 SECONDS = 90
+IDLE_KIB = 10  # resident, for a connection that is logged in
 
 
 class Valgrind(Program):
@@ -97,6 +99,42 @@ def e2e__valgrind__certs():
                   ["fingerprint", "localhost"], ["revoke", "client-ala"], ["crl"]):
         result = run(certs, *words, "--dir", home + "/certs", seconds=SECONDS)
         assert result.code != 99, result.stderr
+
+
+def resident_kib(server):
+    with open(f"/proc/{server.proc.pid}/status") as status:
+        return int(next(line for line in status if line.startswith("VmRSS:")).split()[1])
+
+
+def log_in(server, names, **options):
+    clients = []
+    for name in names:
+        clients.append(Client(server, name=name, **options))
+        clients[-1].login(name)
+        # Large records each way leave nothing behind either.
+        clients[-1].request("send", to=name, text="x" * 8000)
+    return clients
+
+
+def idle_connections(**options):
+    if os.environ.get("CONFAB_SANITIZE"):
+        skip("a sanitizer's allocator keeps what was freed")
+    if programs.server().is_windows or not os.path.exists("/proc/self/status"):
+        skip("there is no /proc to ask")
+    with Server("--guests", "--workers", "1", "--per-address", "0") as server:
+        log_in(server, [f"first{i}" for i in range(20)], **options)
+        before = resident_kib(server)
+        log_in(server, [f"more{i}" for i in range(200)], **options)
+        each = (resident_kib(server) - before) / 200
+        assert each <= IDLE_KIB, f"{each:.1f} KiB for a connection"
+
+
+def e2e__idle_memory__tls13():
+    idle_connections(tls="1.3")
+
+
+def e2e__idle_memory__tls12():
+    idle_connections(tls="1.2")
 
 
 if __name__ == "__main__":
