@@ -168,9 +168,9 @@ static enum status start_workers(struct server *server, struct error *err)
 	    .first_line_max = (unsigned)config_number(config, CONFIG_max_first_line),
 	    .rate = limits ? (unsigned)config_number(config, CONFIG_rate) : 0,
 	    .burst = (unsigned)config_number(config, CONFIG_burst),
-	    .login_ms = limits ? PROTO_LIMIT_login_s * 1000 : 0,
-	    .idle_ms = limits ? PROTO_LIMIT_idle_s * 1000 : 0,
-	    .ping_ms = PROTO_LIMIT_ping_s * 1000,
+	    .login_ms = limits ? 1000 * (unsigned)config_number(config, CONFIG_login_time) : 0,
+	    .idle_ms = limits ? 1000 * (unsigned)config_number(config, CONFIG_idle_time) : 0,
+	    .ping_ms = 1000 * (unsigned)config_number(config, CONFIG_ping_time),
 	};
 	for (unsigned i = 0; i < server->worker_count; i++) {
 		status = worker_new(&server->worker_options, i, &server->workers[i], err);
@@ -199,6 +199,9 @@ static enum status make_engine(struct server *server, struct error *err)
 	    .id_seed = random_u64(),
 	    .line_max = config_number(config, CONFIG_max_line),
 	    .first_line_max = config_number(config, CONFIG_max_first_line),
+	    .login_s = config_number(config, CONFIG_login_time),
+	    .idle_s = config_number(config, CONFIG_idle_time),
+	    .ping_s = config_number(config, CONFIG_ping_time),
 	};
 
 	if (!options.guests && !options.certificates)

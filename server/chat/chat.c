@@ -16,6 +16,26 @@ void chat_id_new(struct chat *chat, char to[CHAT_EPOCH_SIZE])
 	snprintf(to, CHAT_EPOCH_SIZE, "%016llx", (unsigned long long)rng_next(&chat->ids));
 }
 
+/* A limit as the greeting tells it: as configured, where it can be. */
+static int64_t limit_told(const struct chat_options *options, const struct proto_limit_row *row)
+{
+	const struct {
+		const char *name;
+		int64_t value;
+	} configured[] = {
+	    {"line", options->line_max},
+	    {"first_line", options->first_line_max},
+	    {"login_s", options->login_s},
+	    {"idle_s", options->idle_s},
+	    {"ping_s", options->ping_s},
+	};
+
+	for (size_t i = 0; i < sizeof configured / sizeof *configured; i++)
+		if (strcmp(row->name, configured[i].name) == 0)
+			return configured[i].value;
+	return row->value;
+}
+
 static struct blob *make_welcome(struct chat *chat)
 {
 	struct json_writer w;
@@ -34,13 +54,7 @@ static struct blob *make_welcome(struct chat *chat)
 	json_close_array(&w);
 	json_open_object(&w, "limits");
 	for (size_t i = 0; (row = proto_limit_row(i)) != NULL; i++) {
-		int64_t value = row->value;
-
-		if (strcmp(row->name, "line") == 0)
-			value = chat->options.line_max;
-		else if (strcmp(row->name, "first_line") == 0)
-			value = chat->options.first_line_max;
-		json_put_int(&w, row->name, value);
+		json_put_int(&w, row->name, limit_told(&chat->options, row));
 	}
 	json_close_object(&w);
 	if (chat->motd != NULL)

@@ -66,8 +66,9 @@ struct chat_options {
 	 * ids made, from which they could compute all of its others; the first one stays secret,
 	 * because who foretells it can choose names that make a tree as deep as a list. */
 	uint64_t seed, id_seed;
-	int64_t line_max;   /* as told in the greeting */
-	int64_t first_line_max;
+	/* What the greeting tells where the configuration can change it: bytes, seconds. */
+	int64_t line_max, first_line_max;
+	int64_t login_s, idle_s, ping_s;
 	struct store *store; /* the caller's, who closes it before chat_free */
 	/* Takes an item over for its worker, in release order; called from within the
 	 * functions below, must not call them. */

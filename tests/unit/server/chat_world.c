@@ -101,6 +101,9 @@ struct world *world_new(bool guests, bool certificates)
 	    .seed = 1,
 	    .line_max = 65536,
 	    .first_line_max = 4096,
+	    .login_s = 30,
+	    .idle_s = 120,
+	    .ping_s = 60,
 	    .post = post,
 	    .post_arg = world,
 	};
