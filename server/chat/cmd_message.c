@@ -250,6 +250,8 @@ bool cmd_typing(struct chat_call *call)
 	else
 		json_put_str(&w, "to", other->name);
 	json_put_str(&w, "from", call->user->name);
+	if (call->user->guest)
+		json_put_bool(&w, "guest", true);
 	message_end(&w);
 	line = chat_take_line(call->chat);
 	if (member != NULL)

@@ -205,6 +205,7 @@ static void inherit(struct chat *chat, struct chat_room *room, struct chat_time 
 	    .author = heir->user,
 	    .user = heir->user->node.key,
 	    .role = "owner",
+	    .guest = heir->user->guest,
 	};
 
 	heir->role = CHAT_ROLE_OWNER;

@@ -210,6 +210,8 @@ static unsigned tell_presence(struct chat *chat, struct chat_user *user, struct 
 	json_put_str(&w, "status", chat_status_name(user->told));
 	if (user->text != NULL)
 		json_put_str(&w, "text", user->text);
+	if (user->guest)
+		json_put_bool(&w, "guest", true);
 	message_end(&w);
 	line = chat_take_line(chat);
 	work = announce(chat, user, line);
