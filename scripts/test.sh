@@ -25,10 +25,11 @@ mkdir -p "$top/build"
 cd "$top"
 
 launcher=()
+# One test more at a time than there are processors: some wait for a time-out.
 run_tests() { # preset [ctest's arguments…]
     local preset=$1
     shift
-    ${launcher[@]+"${launcher[@]}"} ctest --preset "$preset" -j 2 --no-tests=error "$@" 2>&1 | tee "$top/build/$preset.ctest.log"
+    ${launcher[@]+"${launcher[@]}"} ctest --preset "$preset" -j $((jobs_count + 1)) --no-tests=error "$@" 2>&1 | tee "$top/build/$preset.ctest.log"
 }
 
 set_up() { "$top/scripts/setup.sh" --tests; }
