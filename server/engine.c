@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "os/clock.h"
+#include "os/log.h"
 #include "os/thread.h"
 #include "worker.h"
 
@@ -30,8 +31,12 @@ static void store_done(void *arg, uint64_t ticket, enum status status)
 {
 	struct engine *engine = arg;
 
-	/* A store that can fail comes with the entries it failed to keep. */
-	(void)status;
+	/* What was not stored is never told. The store of this version cannot fail; rolling back comes
+	 * with one that can. */
+	if (status != STATUS_OK) {
+		log_error("store", "a batch was not stored: %s", status_text(status));
+		return;
+	}
 	mutex_lock(engine->mutex);
 	chat_committed(engine->chat, ticket);
 	mutex_unlock(engine->mutex);
