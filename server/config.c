@@ -125,7 +125,6 @@ static enum status set(struct config *config, enum config_key key, struct slice 
 	const struct row *row = &rows[key];
 	struct config_value *value = &config->value[key];
 
-	value->is_set = true;
 	switch (row->kind) {
 	case LIST:
 		return add_listen(config, text, what, err);
@@ -257,7 +256,6 @@ static enum status take_value(struct config *config, enum config_key key,
 		if (type != JSON_BOOL)
 			return error_set(err, STATUS_USAGE, "%s: true or false is wanted", what);
 		config->value[key].number = json_is_true(value);
-		config->value[key].is_set = true;
 		return STATUS_OK;
 	}
 	if (row->kind == NUMBER) {

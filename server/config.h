@@ -26,7 +26,6 @@ struct config_value {
 	char *text; /* TEXT, PATH, CHOICE; NULL when empty */
 	int64_t number;	 /* NUMBER; BOOL: 0 or 1; CHOICE: the index of the word */
 	bool by_flag;	 /* the command line has said it: the file does not change it */
-	bool is_set;	 /* not the default */
 };
 
 struct config {
