@@ -331,19 +331,24 @@ def e2e__log__nothing_of_what_is_said():
         raise Failure(f"the log tells what was said:\n{server.log}")
 
 
+def serve_without_a_log(server):
+    """It has something to log, cannot, and serves all the same; then it stops."""
+    port = server.listening_ports()[0]
+    for turn in range(3):
+        Client(port=port, ca=server.certs.ca).cut()
+    client = Client(port=port, ca=server.certs.ca)
+    client.login("ala")
+    client.quit()
+    server.stop()
+
+
 def e2e__log__to_a_full_disk():
     """Lines are lost, and nothing else."""
     only_here()
     with open("/dev/full", "wb") as full:
         server = Server("--guests", stderr=full)
         wait_until(server.listening_ports, "the server listens")
-        port = server.listening_ports()[0]
-        for turn in range(3):
-            Client(port=port, ca=server.certs.ca).cut()
-        client = Client(port=port, ca=server.certs.ca)
-        client.login("ala")
-        client.quit()
-        server.stop()
+        serve_without_a_log(server)
 
 
 def e2e__log__to_a_pipe_that_nobody_reads():
@@ -354,13 +359,7 @@ def e2e__log__to_a_pipe_that_nobody_reads():
     os.close(writer)
     wait_until(server.listening_ports, "the server listens")
     os.close(reader)
-    port = server.listening_ports()[0]
-    for turn in range(3):
-        Client(port=port, ca=server.certs.ca).cut()
-    client = Client(port=port, ca=server.certs.ca)
-    client.login("ala")
-    client.quit()
-    server.stop()
+    serve_without_a_log(server)
 
 
 # --- What a machine runs out of -----------------------------------------------------------------
