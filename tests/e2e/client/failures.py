@@ -101,9 +101,11 @@ def e2e__client__interrupted_request():
         one.wait(1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         with Person(Port(silent.getsockname()[1]), "tail", "dev", "-t", "60") as two:
-            silent.accept()
-            two.interrupt(signal.SIGINT)
-            two.wait(1)
+            # Held open: a socket that nobody has is closed at once, and the client sees that first.
+            connection, _ = silent.accept()
+            with connection:
+                two.interrupt(signal.SIGINT)
+                two.wait(1)
 
 
 # --- TLS ------------------------------------------------------------------------------------
