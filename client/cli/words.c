@@ -91,7 +91,7 @@ static bool is_bare(enum proto_kind kind, struct slice value)
 {
 	int64_t number;
 
-	if (kind == PROTO_KIND_INT || kind == PROTO_KIND_ID)
+	if (kind == PROTO_KIND_INT || kind == PROTO_KIND_ID || kind == PROTO_KIND_DAYS)
 		return str_to_int(value, -PROTO_INT_MAX, PROTO_INT_MAX, &number) ||
 		       (kind == PROTO_KIND_INT && slice_is(value, "null"));
 	if (kind == PROTO_KIND_BOOL)

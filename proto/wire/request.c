@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/options.h"
+#include "base/rfc3339.h"
 #include "base/utf8.h"
 
 void request_error_set(struct request_error *err, enum proto_error code, const char *format, ...)
@@ -126,6 +127,33 @@ static enum status check_id(const struct proto_field_row *row, const struct json
 	return STATUS_OK;
 }
 
+static enum status check_time(const struct proto_field_row *row, struct slice text, int64_t *ret,
+    struct request_error *err)
+{
+	return rfc3339_get(text, ret) ? STATUS_OK :
+					bad_field(err, row->name,
+					    "must be a time such as 2026-01-31T12:00:00.000Z");
+}
+
+/* A word of the row, or a number of days. */
+static enum status check_days(const struct proto_field_row *row, const struct json *value,
+    struct request_field *field, struct request_error *err)
+{
+	char expected[80];
+	int64_t index;
+
+	if (json_type(value) == JSON_STRING &&
+	    check_choice(row, field->text, &index, err) == STATUS_OK)
+		return STATUS_OK;
+	if (json_type(value) == JSON_NUMBER && json_int(value, &field->number) &&
+	    field->number >= row->min && field->number <= row->max)
+		return STATUS_OK;
+	snprintf(expected, sizeof expected, "must be \"%s\" or a number of days from %lld to %lld",
+	    strcmp(row->note, "full") == 0 ? "full" : "full\", \"none", (long long)row->min,
+	    (long long)row->max);
+	return bad_field(err, row->name, expected);
+}
+
 static enum status check_json(const struct proto_field_row *row, const struct json *value,
     struct request_error *err)
 {
@@ -167,6 +195,10 @@ static enum status check_field(const struct proto_field_row *row, const struct j
 		return check_id(row, value, &field->number, err);
 	case PROTO_KIND_JSON:
 		return check_json(row, value, err);
+	case PROTO_KIND_TIME:
+		return check_time(row, field->text, &field->number, err);
+	case PROTO_KIND_DAYS:
+		return check_days(row, value, field, err);
 	}
 	return STATUS_OK;
 }
@@ -320,9 +352,25 @@ enum status request_parse(struct slice line, struct request *request, struct req
 	return status;
 }
 
+/* Requests with a secret in one of their fields. */
+static bool has_secret(enum proto_cmd cmd)
+{
+	switch (cmd) {
+	case PROTO_CMD_login:
+	case PROTO_CMD_register:
+	case PROTO_CMD_passwd:
+	case PROTO_CMD_useradd:
+	case PROTO_CMD_userpasswd:
+	case PROTO_CMD_invitecode:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void request_release(struct request *request)
 {
-	if (request->cmd == PROTO_CMD_login)
+	if (has_secret(request->cmd))
 		json_free_secret(request->root);
 	else
 		json_free(request->root);

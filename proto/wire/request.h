@@ -22,8 +22,9 @@ struct request_id {
 struct request_field {
 	bool present;
 	bool flag;		  /* BOOL */
-	int64_t number;		  /* INT; for a CHOICE the index of the word */
-	struct slice text;	  /* TEXT, USER, ROOM, CHOICE */
+	int64_t number;		  /* INT; for a CHOICE the index of the word; TIME: unix ms; DAYS: 0
+				     where `text` is a word */
+	struct slice text;	  /* TEXT, USER, ROOM, CHOICE; DAYS: the word, or empty */
 	const struct json *value; /* as parsed; JSON */
 };
 

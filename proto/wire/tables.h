@@ -55,7 +55,7 @@ enum proto_field {
 #define PROTO_ID_MAX 64	  /* bytes of an id that is a string */
 #define PROTO_INT_MAX INT64_C(999999999999999)
 
-enum proto_who { PROTO_ANYONE, PROTO_NEW, PROTO_USER };
+enum proto_who { PROTO_ANYONE, PROTO_NEW, PROTO_USER, PROTO_ADMIN };
 enum proto_need { PROTO_REQUIRED, PROTO_OPTIONAL, PROTO_EITHER };
 enum proto_kind {
 	PROTO_KIND_TEXT,
@@ -66,6 +66,8 @@ enum proto_kind {
 	PROTO_KIND_CHOICE,
 	PROTO_KIND_ID,
 	PROTO_KIND_JSON,
+	PROTO_KIND_TIME,
+	PROTO_KIND_DAYS,
 };
 
 struct proto_field_row {
@@ -74,7 +76,7 @@ struct proto_field_row {
 	enum proto_kind kind;
 	enum proto_need need;
 	int64_t min, max;
-	const char *note; /* the words of a CHOICE, else a remark */
+	const char *note; /* the words of a CHOICE or DAYS, else a remark */
 };
 
 struct proto_cmd_row {

@@ -20,15 +20,24 @@ static const char *const kinds[] = {
     [PROTO_KIND_CHOICE] = "choice",
     [PROTO_KIND_ID] = "id",
     [PROTO_KIND_JSON] = "json",
+    [PROTO_KIND_TIME] = "time",
+    [PROTO_KIND_DAYS] = "days",
 };
 static const char *const needs[] = {
     [PROTO_REQUIRED] = "required", [PROTO_OPTIONAL] = "optional", [PROTO_EITHER] = "either"};
 static const char *const whos[] = {
-    [PROTO_ANYONE] = "anyone", [PROTO_NEW] = "new", [PROTO_USER] = "user"};
+    [PROTO_ANYONE] = "anyone", [PROTO_NEW] = "new", [PROTO_USER] = "user",
+    [PROTO_ADMIN] = "admin"};
 
 static const struct proto_field_row *field_of(const struct proto_cmd_row *cmd, unsigned i)
 {
 	return proto_field_row((enum proto_field)(cmd->first_field + i));
+}
+
+/* Is the note the words that the field may be? */
+static bool has_words(const struct proto_field_row *row)
+{
+	return row->kind == PROTO_KIND_CHOICE || row->kind == PROTO_KIND_DAYS;
 }
 
 /* --- JSON ------------------------------------------------------------------------------------ */
@@ -41,7 +50,7 @@ static void put_field(struct json_writer *w, const struct proto_field_row *row)
 	json_put_str(w, "need", needs[row->need]);
 	json_put_int(w, "min", row->min);
 	json_put_int(w, "max", row->max);
-	if (row->kind == PROTO_KIND_CHOICE) {
+	if (has_words(row)) {
 		json_open_array(w, "words");
 		for (struct slice rest = slice_of(row->note); rest.ptr != NULL;)
 			json_put_text(w, NULL, slice_cut(&rest, '|'));
@@ -192,15 +201,24 @@ static void put_kind(struct buf *to, const struct proto_field_row *row)
 	case PROTO_KIND_JSON:
 		buf_put_fmt(to, "any JSON of at most %lld bytes", (long long)row->max);
 		break;
+	case PROTO_KIND_TIME:
+		buf_put_str(to, "a time");
+		break;
+	case PROTO_KIND_DAYS:
+		put_choice(to, row->note);
+		buf_put_fmt(to, ", or days from %lld to %lld", (long long)row->min,
+		    (long long)row->max);
+		break;
 	}
-	if (row->kind != PROTO_KIND_CHOICE && row->note[0] != '\0')
+	if (!has_words(row) && row->note[0] != '\0')
 		buf_put_fmt(to, ": %s", row->note);
 }
 
 static void put_requests(struct buf *to)
 {
 	static const char *const may[] = {
-	    [PROTO_ANYONE] = "anyone", [PROTO_NEW] = "before login", [PROTO_USER] = "after login"};
+	    [PROTO_ANYONE] = "anyone", [PROTO_NEW] = "before login", [PROTO_USER] = "after login",
+	    [PROTO_ADMIN] = "administrator"};
 
 	begin_table(to, "requests", "cmd | what it does | reply (beyond `re`, `ok`) | who");
 	for (int i = 0; i < PROTO_CMD_COUNT; i++) {

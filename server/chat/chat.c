@@ -461,6 +461,7 @@ static bool check_state(struct chat_call *call)
 						 "this connection is %s already",
 						 call->user->name);
 	case PROTO_USER:
+	case PROTO_ADMIN:
 		break;
 	}
 	return call->user != NULL ||

@@ -52,6 +52,13 @@ static void check_field(const struct proto_field_row *row, const struct request_
 	case PROTO_KIND_BOOL:
 		FUZZ_CHECK(json_type(field->value) == JSON_BOOL);
 		break;
+	case PROTO_KIND_TIME:
+		FUZZ_CHECK(json_type(field->value) == JSON_STRING);
+		break;
+	case PROTO_KIND_DAYS:
+		FUZZ_CHECK(len > 0 ? slice_contains(slice_of(row->note), field->text) :
+				     field->number >= row->min && field->number <= row->max);
+		break;
 	case PROTO_KIND_ID:
 	case PROTO_KIND_JSON:
 		FUZZ_CHECK(field->value != NULL);

@@ -14,7 +14,7 @@ from confab_test.runner import run_case  # noqa: E402
 from confab_test.schema import Schema  # noqa: E402
 
 TYPES = {"text": "string", "user": "string", "room": "string", "choice": "string", "int": "number",
-         "bool": "bool"}
+         "bool": "bool", "time": "string"}
 SAMPLES = {"string": "x", "number": 1, "bool": True, "null": None, "array": [], "object": {}}
 
 
@@ -26,7 +26,7 @@ def good(field):
     if kind == "text":
         return "x" * max(1, field["min"])
     return {"user": "ala", "room": "dev", "int": field["min"], "bool": True, "id": 1,
-            "json": {}}[kind]
+            "json": {}, "time": "2026-01-31T12:00:00.000Z", "days": field.get("words", [""])[0]}[kind]
 
 
 def greatest(field):
@@ -40,6 +40,10 @@ def greatest(field):
         return [field["min"], field["max"]]
     if kind == "choice":
         return field["words"]
+    if kind == "time":
+        return ["1970-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z", "2026-01-31T12:00:00Z"]
+    if kind == "days":
+        return field["words"] + [field["min"], field["max"]]
     if kind == "json":
         return ["x" * (field["max"] - 2)]
     return [True, False]
@@ -66,6 +70,11 @@ def wrong(field):
     if kind == "choice":
         cases += [("", "bad_field"), ("nonsense", "bad_field"),
                   (field["words"][0].upper(), "bad_field"), (field["words"][0] + " ", "bad_field")]
+    if kind == "time":
+        cases += [(value, "bad_field") for value in ("", "now", "2026-01-31", "2026-01-31T12:00:00")]
+    if kind == "days":
+        cases += [(value, "bad_field") for value in
+                  ("", "nonsense", True, None, [], {}, field["min"] - 1, field["max"] + 1, 1.5, "7")]
     if kind == "bool":
         cases += [("true", "bad_field"), (0, "bad_field")]
     if kind == "json":

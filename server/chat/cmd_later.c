@@ -1,0 +1,39 @@
+/*
+ * Requests whose rooms are not built yet: all are refused.
+ */
+#include "chat/chat_private.h"
+
+#define LATER(name) \
+	bool cmd_##name(struct chat_call *call) \
+	{ \
+		return chat_refuse(call, PROTO_ERR_unavailable, "not yet"); \
+	}
+LATER(register)
+LATER(passwd)
+LATER(edit)
+LATER(delete)
+LATER(react)
+LATER(unreact)
+LATER(pin)
+LATER(unpin)
+LATER(pins)
+LATER(read)
+LATER(unread)
+LATER(history)
+LATER(search)
+LATER(sync)
+LATER(stats)
+LATER(users)
+LATER(useradd)
+LATER(userpasswd)
+LATER(userdel)
+LATER(grant)
+LATER(suspend)
+LATER(restore)
+LATER(kill)
+LATER(announce)
+LATER(invitecode)
+LATER(audit)
+LATER(backup)
+LATER(reload)
+LATER(shutdown)
