@@ -76,15 +76,20 @@ struct chat *chat_new(const struct chat_options *options)
 	list_init(&chat->damped);
 	list_init(&chat->offline);
 	list_init(&chat->pending);
+	list_init(&chat->sessions);
 	buf_init(&chat->scratch, PROTO_LIMIT_reply);
+	buf_init(&chat->extra, CHAT_EXTRA_MAX);
+	buf_init(&chat->records, CHAT_RECORDS_MAX);
 	chat->next_id = 1;
 	chat_id_new(chat, chat->epoch);
 	chat->name = str_dup(slice_of(options->name));
 	if (options->motd != NULL)
 		chat->motd = str_dup(slice_of(options->motd));
 	chat->entries = calloc(CHAT_ENTRIES_MAX, sizeof *chat->entries);
+	chat->extra_at = calloc(CHAT_ENTRIES_MAX, sizeof *chat->extra_at);
+	chat->console = chat_user_make(chat, slice_of(CHAT_CONSOLE), false, CHAT_MEMORY_ID - 1);
 	if (chat->name != NULL && (options->motd == NULL || chat->motd != NULL) &&
-	    chat->entries != NULL)
+	    chat->entries != NULL && chat->extra_at != NULL && chat->console != NULL)
 		chat->welcome = make_welcome(chat);
 	if (chat->welcome == NULL) {
 		chat_free(chat);
@@ -114,13 +119,23 @@ void chat_free(struct chat *chat)
 			unit->first = item->next;
 			chat_item_free(item);
 		}
+		if (unit->job != NULL)
+			chat_job_free(chat, unit->job);
+		chat_undo_release(unit);
 		free(unit);
 	}
+	while (chat->codes.root != NULL)
+		chat_code_free(chat, tree_entry(chat->codes.root, struct chat_code, node));
+	while (!list_is_empty(&chat->sessions))
+		chat_session_forget(list_entry(chat->sessions.next, struct chat_session, all));
 	free(chat->spare_unit);
 	free(chat->entries);
+	free(chat->extra_at);
 	free(chat->free_slots);
 	blob_unref(chat->welcome);
 	buf_release(&chat->scratch);
+	buf_release(&chat->extra);
+	buf_release(&chat->records);
 	free(chat->name);
 	free(chat->motd);
 	free(chat);
@@ -134,254 +149,13 @@ struct blob *chat_welcome(struct chat *chat)
 void chat_count(const struct chat *chat, struct chat_counts *ret)
 {
 	*ret = chat->counts;
-	ret->users = chat->users.count;
+	ret->users = chat->users.count - 1; /* without the console */
 	ret->rooms = chat->rooms.count;
 }
 
 bool chat_tick(struct chat *chat, struct chat_time now)
 {
 	return chat_presence_tick(chat, now);
-}
-
-/* --- Sessions ------------------------------------------------------------------------------- */
-
-static struct chat_item *session_item(const struct chat_session *session,
-    enum chat_item_kind kind)
-{
-	struct chat_item *item = calloc(1, sizeof *item);
-
-	if (item != NULL) {
-		item->kind = (unsigned char)kind;
-		item->worker = session->worker;
-		item->conn = session->conn;
-	}
-	return item;
-}
-
-static void session_free(struct chat_session *session)
-{
-	free(session->finish_item);
-	free(session->gone_item);
-	free(session->close_unit);
-	free(session->device);
-	free(session);
-}
-
-/* Puts a copy at *to, which moves behind it. */
-static const char *pack(char **to, struct slice text)
-{
-	char *at = *to;
-
-	memcpy(at, text.ptr, text.len);
-	at[text.len] = '\0';
-	*to += text.len + 1;
-	return at;
-}
-
-struct chat_session *chat_session_open(struct chat *chat, const struct chat_peer *peer,
-    unsigned worker, void *conn, struct chat_time now)
-{
-	struct slice address = slice_of(peer->address), user = slice_of(peer->user);
-	struct slice fingerprint = slice_of(peer->fingerprint);
-	struct chat_session *session =
-	    calloc(1, sizeof *session + address.len + fingerprint.len + user.len + 3);
-	char *strings;
-
-	if (session == NULL)
-		return NULL;
-	session->since_ms = now.unix_ms;
-	list_init(&session->in_user);
-	session->worker = worker;
-	session->conn = conn;
-	session->finish_item = session_item(session, CHAT_ITEM_FINISH);
-	session->gone_item = session_item(session, CHAT_ITEM_GONE);
-	session->close_unit = malloc(sizeof *session->close_unit);
-	if (session->finish_item == NULL || session->gone_item == NULL ||
-	    session->close_unit == NULL) {
-		session_free(session);
-		return NULL;
-	}
-	chat_id_new(chat, session->id);
-	strings = session->strings;
-	session->address = pack(&strings, address);
-	session->fingerprint = pack(&strings, fingerprint);
-	session->cert_user = pack(&strings, user);
-	session->tls_version = peer->tls_version;
-	session->tls_cipher = peer->tls_cipher;
-	chat->counts.sessions++;
-	return session;
-}
-
-/* A guest is the connection: memberships and name end with it. */
-static void end_guest(struct chat *chat, struct chat_user *user, struct chat_time now)
-{
-	struct tree_node *node;
-
-	while ((node = tree_first(&user->memberships)) != NULL)
-		chat_room_leave(chat, tree_entry(node, struct chat_member, in_user), now);
-	chat_user_free(chat, user);
-}
-
-static void tell_devices(struct chat *chat, struct chat_session *session, bool on);
-
-static void leave_user(struct chat *chat, struct chat_session *session, struct chat_time now)
-{
-	struct chat_user *user = session->user;
-
-	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
-	     node = tree_next(node)) {
-		struct chat_room *room = tree_entry(node, struct chat_member, in_user)->room;
-
-		/* CHAT_ITEM_GONE ends the attachments at the worker. */
-		room->attached[session->worker]--;
-		room->online_count -= user->session_count == 1;
-	}
-	list_remove(&session->in_user);
-	user->session_count--;
-	if (user->guest) {
-		end_guest(chat, user, now);
-		return;
-	}
-	tell_devices(chat, session, false);
-	if (user->session_count == 0)
-		chat_presence_changed(chat, user, now);
-}
-
-void chat_session_close(struct chat *chat, struct chat_session *session, struct chat_time now)
-{
-	session->finishing = true;
-	chat_unit_begin(chat, session->close_unit);
-	session->close_unit = NULL;
-	if (session->user != NULL)
-		leave_user(chat, session, now);
-	chat_tell_gone(chat, session);
-	chat_unit_end(chat, NULL);
-	session_free(session);
-	chat->counts.sessions--;
-}
-
-/* The user's other devices hear that one came or went. */
-static void tell_devices(struct chat *chat, struct chat_session *session, bool on)
-{
-	struct chat_user *user = session->user;
-	struct json_writer w;
-	struct blob *line;
-
-	if (user->session_count < (on ? 2u : 1u))
-		return;
-	message_begin_event(&w, &chat->scratch, PROTO_EVENT_session);
-	json_put_str(&w, "session", session->id);
-	json_put_bool(&w, "on", on);
-	if (session->device != NULL)
-		json_put_str(&w, "device", session->device);
-	if (on)
-		json_put_str(&w, "address", session->address);
-	message_end(&w);
-	line = chat_take_line(chat);
-	for (struct list *at = user->sessions.next; at != &user->sessions; at = at->next) {
-		struct chat_session *other = list_entry(at, struct chat_session, in_user);
-
-		if (other != session)
-			chat_tell_session(chat, other, line);
-	}
-	blob_unref(line);
-}
-
-/* --- login ---------------------------------------------------------------------------------- */
-
-/* Who this connection may be; NULL with the error filled. */
-static struct chat_user *login_user(struct chat_call *call)
-{
-	struct chat *chat = call->chat;
-	struct slice name = chat_field_text(call, PROTO_FIELD_login_user);
-	struct slice cert = slice_of(call->session->cert_user);
-	bool by_cert = cert.len > 0 && (name.len == 0 || slice_equal(name, cert));
-	struct chat_user *user;
-
-	if (request_field(call->request, PROTO_FIELD_login_password)->present ||
-	    request_field(call->request, PROTO_FIELD_login_token)->present) {
-		chat_refuse(call, PROTO_ERR_auth_failed,
-		    "this server takes no passwords or tokens");
-		return NULL;
-	}
-	if (!by_cert && (name.len == 0 || cert.len > 0 || !chat->options.guests)) {
-		chat_refuse(call, PROTO_ERR_auth_failed,
-		    name.len == 0 ? "no client certificate names a user, and no user was given"
-		    : cert.len > 0 ? "the client certificate names another user"
-				   : "this server takes no guests: a client certificate is needed");
-		return NULL;
-	}
-	if (by_cert)
-		name = cert;
-	user = chat_user_find(chat, name);
-	if (user != NULL && (user->guest || !by_cert)) {
-		chat_refuse(call, PROTO_ERR_name_taken, "the name %s is in use",
-		    user->name);
-		return NULL;
-	}
-	if (user != NULL && user->session_count >= PROTO_LIMIT_sessions) {
-		chat_refuse_limit(call, PROTO_ERR_too_many, PROTO_LIMIT_sessions,
-		    "the user has %d sessions already; end one of them", PROTO_LIMIT_sessions);
-		return NULL;
-	}
-	if (user == NULL)
-		user = chat_user_new(chat, name, !by_cert);
-	if (user == NULL)
-		chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
-	return user;
-}
-
-static void login_reply(struct chat_call *call)
-{
-	struct chat_user *user = call->session->user;
-	struct json_writer w;
-
-	if (!chat_reply_begin(call, &w))
-		return;
-	json_put_str(&w, "user", user->name);
-	json_put_str(&w, "role", "user");
-	json_put_str(&w, "session", call->session->id);
-	json_open_array(&w, "rooms");
-	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
-	     node = tree_next(node))
-		json_put_text(&w, NULL, node->key);
-	json_close_array(&w);
-	if (user->guest)
-		json_put_bool(&w, "guest", true);
-	chat_reply_end(call, &w);
-}
-
-bool cmd_login(struct chat_call *call)
-{
-	struct chat *chat = call->chat;
-	struct chat_session *session = call->session;
-	struct slice device = chat_field_text(call, PROTO_FIELD_login_device);
-	struct chat_user *user = login_user(call);
-
-	if (user == NULL) {
-		session->failed_logins++;
-		return false;
-	}
-	/* Without memory for it the device is nameless to the others. */
-	if (device.len > 0)
-		session->device = str_dup(device);
-	session->user = user;
-	list_put(&user->sessions, &session->in_user);
-	user->session_count++;
-	user->active_mono_ms = call->now.mono_ms;
-	login_reply(call);
-	chat_tell_login(chat, session);
-	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
-	     node = tree_next(node)) {
-		struct chat_room *room = tree_entry(node, struct chat_member, in_user)->room;
-
-		room->online_count += user->session_count == 1;
-		chat_tell_attach(chat, session, room);
-	}
-	tell_devices(chat, session, true);
-	if (user->session_count == 1)
-		chat_presence_changed(chat, user, call->now);
-	return true;
 }
 
 /* --- Requests ------------------------------------------------------------------------------- */
@@ -427,6 +201,11 @@ bool chat_refuse_later(struct chat_call *call, int64_t wait_s, const char *forma
 	return false;
 }
 
+bool chat_refuse_memory(struct chat_call *call)
+{
+	return chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
+}
+
 bool chat_reply_begin(struct chat_call *call, struct json_writer *w)
 {
 	if (call->request->id.kind == REQUEST_ID_NONE)
@@ -464,8 +243,16 @@ static bool check_state(struct chat_call *call)
 	case PROTO_ADMIN:
 		break;
 	}
-	return call->user != NULL ||
-	       chat_refuse(call, PROTO_ERR_not_logged_in, "log in first, with \"cmd\":\"login\"");
+	if (call->user == NULL)
+		return chat_refuse(call, PROTO_ERR_not_logged_in,
+		    "log in first, with \"cmd\":\"login\"");
+	if (proto_cmd_row(call->request->cmd)->who == PROTO_USER)
+		return !call->session->console ||
+		       chat_refuse(call, PROTO_ERR_not_allowed,
+			   "that is for users; the console is none");
+	return call->session->console || call->user->admin ||
+	       chat_refuse(call, PROTO_ERR_not_allowed,
+		   "only an administrator of the server may do that");
 }
 
 static bool dispatch(struct chat_call *call)
@@ -477,8 +264,42 @@ static bool dispatch(struct chat_call *call)
 	return handlers[call->request->cmd](call);
 }
 
+/* True if the answer has left already, or there is none to come. */
+static bool end_call(struct chat_call *call, bool ok)
+{
+	struct chat *chat = call->chat;
+	struct json_writer w;
+	bool left;
+
+	if (!ok) {
+		message_put_error(&chat->scratch, &call->request->id, &call->error);
+		send_reply(call);
+		if (call->session->failed_logins >= PROTO_LIMIT_login_tries)
+			chat_tell_goodbye(chat, call->session, PROTO_REASON_flood);
+	} else if (!call->postponed && !call->replied && chat_reply_begin(call, &w)) {
+		chat_reply_end(call, &w);
+	}
+	left = chat_unit_end(chat, !call->replied && !call->postponed, call->now);
+	return left && !call->replied && !call->postponed;
+}
+
+void chat_call_end(struct chat_call *call, bool ok)
+{
+	struct chat_session *session = call->session;
+	bool unanswered;
+
+	/* A job's request is ended by an item, whether its reply is wanted or not. */
+	unanswered = ok && !call->postponed && !call->replied &&
+		     call->request->id.kind == REQUEST_ID_NONE;
+	if (unanswered) {
+		chat_tell_reply(call->chat, session, NULL);
+		call->replied = true;
+	}
+	end_call(call, ok);
+}
+
 enum chat_answer chat_request(struct chat *chat, struct chat_session *session,
-    const struct request *request, struct chat_time now)
+    struct request *request, struct chat_time now)
 {
 	struct chat_call call = {
 	    .chat = chat,
@@ -487,7 +308,7 @@ enum chat_answer chat_request(struct chat *chat, struct chat_session *session,
 	    .request = request,
 	    .now = now,
 	};
-	struct json_writer w;
+	bool ok;
 
 	if (session->finishing)
 		return CHAT_ANSWERED;
@@ -495,17 +316,9 @@ enum chat_answer chat_request(struct chat *chat, struct chat_session *session,
 		chat_cut_off_now(chat, session);
 		return CHAT_ANSWERED;
 	}
+	chat_unit_asked(chat, session, &request->id);
 	if (call.user != NULL)
 		call.user->active_mono_ms = now.mono_ms;
-	if (!check_state(&call) || !chat_check_rights(&call) || !dispatch(&call)) {
-		message_put_error(&chat->scratch, &request->id, &call.error);
-		send_reply(&call);
-		if (session->failed_logins >= PROTO_LIMIT_login_tries)
-			chat_tell_goodbye(chat, session, PROTO_REASON_flood);
-	} else if (!call.replied && chat_reply_begin(&call, &w)) {
-		chat_reply_end(&call, &w);
-	}
-	if (chat_unit_end(chat, call.replied ? NULL : session) && !call.replied)
-		return CHAT_ANSWERED;
-	return CHAT_PENDING;
+	ok = check_state(&call) && chat_check_rights(&call) && dispatch(&call);
+	return end_call(&call, ok) ? CHAT_ANSWERED : CHAT_PENDING;
 }

@@ -25,6 +25,20 @@
 struct chat;
 struct chat_session;
 
+struct chat_job;
+
+/* Passwords and tokens, for which the core has no library of its own (server/passwords.h). `hash`
+ * and `verify` are slow and called in jobs only; with a hash of NULL `verify` takes as long as with
+ * any other and says no. */
+#define CHAT_PASSWORD_HASH_SIZE 128
+#define CHAT_TOKEN_SIZE 44 /* text and NUL */
+struct chat_secrets {
+	enum status (*hash)(struct slice password, char ret[CHAT_PASSWORD_HASH_SIZE]);
+	bool (*verify)(const char *hash, struct slice password, bool *ret_rehash);
+	void (*token_new)(char ret[CHAT_TOKEN_SIZE]);
+	void (*token_hash)(struct slice token, unsigned char ret[32]);
+};
+
 struct chat_time {
 	int64_t unix_ms;  /* what messages are stamped with */
 	uint64_t mono_ms; /* steady: presence and idle times */
@@ -50,7 +64,8 @@ struct chat_item {
 	unsigned worker;	/* for whom it is */
 	uint32_t slot;
 	unsigned char kind;
-	bool answers; /* LINE: this ends one unanswered request of `conn` */
+	bool answers;  /* LINE: this ends one unanswered request of `conn` */
+	bool farewell; /* LINE: its goodbye */
 };
 
 void chat_item_free(struct chat_item *item);
@@ -70,10 +85,14 @@ struct chat_options {
 	int64_t line_max, first_line_max;
 	int64_t login_s, idle_s, ping_s;
 	struct store *store; /* the caller's, who closes it before chat_free */
+	const struct chat_secrets *secrets; /* static */
 	/* Takes an item over for its worker, in release order; called from within the
 	 * functions below, must not call them. */
 	void (*post)(void *arg, struct chat_item *item);
-	void *post_arg;
+	/* Has slow work done: chat_job_run by some thread without the lock, then chat_job_done with
+	 * it; or, if it can't be taken, chat_job_refused, later. Must not call them itself. */
+	void (*submit)(void *arg, struct chat_job *job);
+	void *post_arg; /* of both */
 };
 
 /* NULL without memory. Texts are copied. */
@@ -90,6 +109,7 @@ struct chat_peer {
 	const char *tls_cipher;
 	const char *fingerprint; /* of the client's certificate, or "" */
 	const char *user;	 /* whom a verified certificate names, or "" */
+	bool console; /* the control channel: an administrator from the start, and no user */
 };
 
 /* A connection is ready. `conn` comes back in items for `worker`. NULL without memory. */
@@ -105,12 +125,25 @@ enum chat_answer {
 	CHAT_PENDING,  /* an item with `answers` comes, or came during the call */
 };
 
-/* Carries out a request that request_parse has accepted. */
+/* Carries out a request that request_parse has accepted; may move it away (root is NULL then). */
 enum chat_answer chat_request(struct chat *chat, struct chat_session *session,
-    const struct request *request, struct chat_time now);
+    struct request *request, struct chat_time now);
 
 /* The store's report about a ticket, in their order. */
 void chat_committed(struct chat *chat, uint64_t ticket);
+
+/* And that it could not be stored: all that waits is taken back. The caller then lets the store
+ * resume. False if the ticket was taken back before. */
+bool chat_failed(struct chat *chat, uint64_t ticket, struct chat_time now);
+
+/* See chat_options.submit. */
+void chat_job_run(struct chat_job *job);
+bool chat_job_hashes(const struct chat_job *job); /* is it a password's? */
+void chat_job_done(struct chat *chat, struct chat_job *job, struct chat_time now);
+void chat_job_refused(struct chat *chat, struct chat_job *job, struct chat_time now);
+
+/* Reads the state from the store, before the first session. NOMEM, or what the store says. */
+enum status chat_load(struct chat *chat, struct chat_time now, struct error *err);
 
 /* What is due by time (presence), at least once a second. A thousand people whose network went may
  * be due at once: true if more is left for another call, soon but after others had the lock. */

@@ -20,23 +20,50 @@
 #define CHAT_TICK_WORK 1000   /* members looked at for presence in one call of chat_tick */
 #define CHAT_PAGE_WORK 600    /* entries of a list looked at; then the page ends early */
 #define CHAT_ENTRIES_MAX (2 * PROTO_LIMIT_rooms + 16) /* of one unit: a guest leaves all rooms */
+#define CHAT_CONSOLE "*console*"
+#define CHAT_EXTRA_MAX (1u << 20)     /* bytes that the entries of one unit have beside texts */
+#define CHAT_RECORDS_MAX (256u << 20) /* bytes of the records of one unit */
 #define CHAT_EPOCH_SIZE 17    /* 16 hex digits and NUL */
+#define CHAT_TOKEN_HASH_SIZE 32
+#define CHAT_CODE_SIZE 33 /* an invite code and NUL */
+#define CHAT_MEMORY_ID (UINT64_C(1) << 62) /* inner numbers of what the store never sees */
 
 enum chat_role { CHAT_ROLE_MEMBER, CHAT_ROLE_OPERATOR, CHAT_ROLE_OWNER };
 enum chat_status { CHAT_ONLINE, CHAT_AWAY, CHAT_BUSY, CHAT_OFFLINE };
 
+/* An inner number as a key: big-endian, so that trees and the store list in its order. */
+struct chat_id_key {
+	unsigned char bytes[8];
+};
+
 /* What rooms and pairs have in common: the sequence. */
 struct chat_conv {
-	uint64_t id; /* never reused */
-	int64_t seq; /* of the newest entry, 0 before the first */
-	int64_t time_ms;
+	struct tree_node node; /* in chat->convs, by key */
+	struct chat_id_key key;
+	uint64_t id;	  /* never reused */
+	int64_t seq;	  /* of the newest entry, 0 before the first */
+	int64_t released; /* of the newest one that has left: what a session that attaches knows */
+	int64_t first;	  /* the oldest that is kept; seq + 1 when there is none */
+	int64_t time_ms;  /* of the newest */
+	bool kept;	  /* entries go to the store; else they are passed on and forgotten */
+	struct chat_room *room; /* whose it is, or */
+	struct chat_pair *pair;
 };
 
 struct chat_user {
 	struct tree_node node; /* in chat->users, by name */
-	uint64_t id;	       /* never reused, never 0 */
+	struct tree_node by_id; /* in chat->users_by_id, by key */
+	struct chat_id_key key;
+	uint64_t id; /* never reused, never 0 */
 	char name[PROTO_USER_MAX + 1];
 	bool guest;
+	/* An account. One that was deleted stays, so that nobody else gets its name. */
+	bool admin, suspended, deleted;
+	char *password; /* its hash; NULL: it has none */
+	char *reason;	/* of the suspension, or NULL */
+	int64_t created_ms;
+	struct list tokens; /* of chat_token.in_user, the one unused the longest first */
+	unsigned token_count;
 	struct list sessions;
 	unsigned session_count;
 	struct tree memberships; /* of chat_member.in_user, by room */
@@ -57,9 +84,33 @@ struct chat_user {
 	uint64_t damped_until, offline_at;
 };
 
+/* A secret that logs its user in. Only its hash is known here. */
+struct chat_token {
+	struct tree_node node; /* in chat->tokens, by hash */
+	struct list in_user;
+	struct chat_user *user;
+	unsigned char hash[CHAT_TOKEN_HASH_SIZE];
+	char id[CHAT_EPOCH_SIZE]; /* what sessions and logout call it */
+	char *device;		  /* or NULL */
+	int64_t created_ms, used_ms;
+};
+
+struct chat_code {
+	struct tree_node node; /* in chat->codes, by the code */
+	char code[CHAT_CODE_SIZE];
+	unsigned uses;	    /* accounts that can still be opened with it */
+	int64_t expires_ms; /* INT64_MAX: never */
+	char by[PROTO_USER_MAX + 1];
+};
+
 struct chat_session {
 	struct list in_user;
-	struct chat_user *user; /* NULL before login */
+	struct list all;	/* in chat->sessions */
+	struct chat_user *user; /* NULL before login, and again when its connection has ended */
+	struct chat_token *token; /* that it logged in with or was given, or NULL */
+	unsigned refs; /* the connection's, until its GONE has left, and one for each job */
+	bool closed;
+	bool console; /* the administrator on the server's own machine */
 	void *conn;
 	unsigned worker;
 	unsigned failed_logins;
@@ -86,6 +137,9 @@ struct chat_room {
 	bool is_private, guests;
 	bool visible_joined;	/* new members see history from their joining only */
 	uint32_t slow_s;	/* between two messages of a member */
+	uint32_t days;		/* how long history is kept; 0: for good */
+	int64_t created_ms;
+	struct tree pins;	/* of chat_pin.node, by seq */
 	struct tree sanctions;	/* of chat_sanction.node: bans and mutes, by user */
 	struct list invites;	/* of chat_invite.link, the oldest first */
 	unsigned invite_count;
@@ -103,7 +157,8 @@ struct chat_member {
 	struct chat_room *room;
 	struct chat_user *user;
 	enum chat_role role;
-	int64_t read; /* the member has seen everything up to here */
+	int64_t joined; /* the room's seq when the member came, its own entry included */
+	int64_t read;	/* the member has seen everything up to here */
 	uint64_t may_send_ms; /* steady clock; slow mode */
 };
 
@@ -129,6 +184,13 @@ struct chat_invite {
 	struct chat_user *user;
 };
 
+struct chat_pin {
+	struct tree_node node;
+	struct chat_id_key key; /* the seq of the message */
+	int64_t target, time_ms;
+	char by[PROTO_USER_MAX + 1];
+};
+
 struct chat_block {
 	struct tree_node node;
 	char name[PROTO_USER_MAX + 1];
@@ -142,6 +204,7 @@ struct chat_pair_end {
 struct chat_pair {
 	struct chat_conv conv;
 	struct chat_user *user[2];
+	int64_t read[2]; /* what each has seen */
 	struct chat_pair_end end[2]; /* end[0] hangs in user[0]'s tree, under user[1]'s name */
 };
 
@@ -152,15 +215,49 @@ struct chat_nonce {
 	int64_t expires_ms; /* unix */
 	int64_t seq, time_ms;
 	uint64_t digest; /* of what was sent */
+	uint64_t conv;
 	char key[8 + PROTO_LIMIT_nonce];
 };
+
+/* One step back, for a unit whose entries could not be stored. */
+enum chat_undo_kind {
+	CHAT_UNDO_RECORD,   /* what the record with this key was before */
+	CHAT_UNDO_PUT,	    /* nothing to take back: a record that is only written */
+	CHAT_UNDO_CONV,	    /* seq and time of conversation `id` */
+	CHAT_UNDO_LOGIN,    /* `session` became a user's */
+	CHAT_UNDO_PRESENCE, /* user `id` was told to be something else than `seq` */
+	CHAT_UNDO_SLOT,	    /* the slot `seq` of room `id` was given up */
+};
+struct chat_undo {
+	unsigned char kind, table, key_len;
+	bool stored; /* is the record also in the store? */
+	bool had;    /* was there one? */
+	uint32_t old_len;
+	char *bytes; /* the key, then the record's value before (PUT: the value to write) */
+	uint64_t id;
+	int64_t seq, time_ms, new_seq;
+	struct chat_session *session;
+};
+
+#define CHAT_UNDO_FEW 2 /* as many as nearly every request needs */
 
 /* What a request (or the passing of time) has to tell, in order, until it may leave. */
 struct chat_unit {
 	struct list link;
 	uint64_t ticket;
 	bool committed;
+	bool broken; /* there was no memory for a step: the others are to be taken back */
 	struct chat_item *first, *last;
+	/* Whose request it answers, or NULL; kept as long as the unit waits, for `unavailable`. */
+	struct chat_session *asker;
+	struct request_id id;
+	struct chat_job *job; /* begins when the unit leaves */
+	struct chat_session *gone; /* freed when the unit has left */
+	uint64_t ended_guest;	   /* the guest's number, if it was one */
+	struct store_trim *trims;  /* what need not be kept any more */
+	unsigned trim_count;
+	struct chat_undo few[CHAT_UNDO_FEW], *undo;
+	unsigned undo_count, undo_cap;
 };
 
 struct chat {
@@ -170,9 +267,14 @@ struct chat {
 	struct rng rng; /* for what nobody may foretell: trees' priorities; never shown */
 	struct rng ids; /* for what is shown */
 	struct tree users, rooms;
+	struct tree users_by_id, convs;
+	struct tree tokens, codes;
+	struct list sessions;
+	struct chat_user *console; /* who the sessions of the control channel are */
 	struct tree listed; /* the rooms that are not private: a list must not come by others */
 	struct list damped, offline; /* users, by when they are due */
 	uint64_t next_id, next_ticket, mark;
+	int64_t started_ms; /* unix */
 	struct blob *welcome;
 	struct buf scratch; /* for one line at a time */
 	struct chat_counts counts;
@@ -185,7 +287,14 @@ struct chat {
 	struct chat_unit *unit, *spare_unit;
 	struct store_entry *entries; /* CHAT_ENTRIES_MAX */
 	size_t entry_count;
+	struct buf extra; /* of the unit's entries, */
+	size_t *extra_at; /* where each begins, and the one being made */
+	size_t extra_from;
+	struct buf records; /* values on their way to the store */
 	struct list pending;
+	/* While a unit is undone: the slot that its room must get back. */
+	uint64_t undone_room;
+	uint32_t undone_slot;
 };
 
 /* A request on its way through its handler. */
@@ -193,7 +302,7 @@ struct chat_call {
 	struct chat *chat;
 	struct chat_session *session;
 	struct chat_user *user; /* NULL before login */
-	const struct request *request;
+	struct request *request;
 	struct chat_time now;
 	/* Found by chat_check_rights for commands with a row in rights.def. */
 	struct chat_member *member;
@@ -202,6 +311,7 @@ struct chat_call {
 	struct chat_member *target_member;
 	struct request_error error; /* what a refusing handler says */
 	bool replied;
+	bool postponed; /* a job will answer */
 };
 
 /* --- release.c: units and items ------------------------------------------------------------- */
@@ -209,10 +319,12 @@ struct chat_call {
 /* Starts the unit that everything until chat_unit_end belongs to; `given` is memory for it from
  * the heap, or NULL. False without memory. */
 bool chat_unit_begin(struct chat *chat, struct chat_unit *given);
-/* Hands its entries to the store, and lets it go when it may. True if it has left already; if it
- * has not, and `unanswered` is not NULL, that session's request is ended by an item without a
- * line when it does. */
-bool chat_unit_end(struct chat *chat, struct chat_session *unanswered);
+/* The unit answers this request of the session. */
+void chat_unit_asked(struct chat *chat, struct chat_session *session, const struct request_id *id);
+/* Hands its entries and records to the store, and lets it go when it may. True if it has left
+ * already; if it has not, and `unanswered`, its request is ended by an item without a line when it
+ * does. What the store refuses is taken back, and answered with `unavailable`. */
+bool chat_unit_end(struct chat *chat, bool unanswered, struct chat_time now);
 /* Ends a session outside of any unit, when there is no memory even for one. */
 void chat_cut_off_now(struct chat *chat, struct chat_session *session);
 /* Adds to the unit. Lines are referenced, not taken. Without memory the connection concerned is
@@ -233,22 +345,149 @@ void chat_tell_gone(struct chat *chat, struct chat_session *session);
 /* The bytes of chat->scratch as a line of their own, which empties it; NULL without memory. */
 struct blob *chat_take_line(struct chat *chat);
 
-/* --- entry.c: entries of the log ------------------------------------------------------------ */
+/* --- undo.c: the way back -------------------------------------------------------------------- */
 
-/* Gives the conversation its next seq and the entry to the unit; returns the seq. */
-int64_t chat_append(struct chat *chat, struct chat_conv *conv, enum store_kind kind,
-    struct chat_user *author, struct slice text, struct chat_time now);
+/* To be called before anything of the record with this key changes, comes or goes: keeps what it
+ * was, and has it written with the unit. Once for all changes of a unit is enough. False without
+ * memory: then nothing may be changed any more, and the whole unit will be taken back. What hangs
+ * on something is touched before it when both go, and behind it when both come. */
+/* Of a user, room or pair that is about to be made with this number. */
+bool chat_touch_new(struct chat *chat, enum store_table table, uint64_t id, bool stored);
+bool chat_touch_user(struct chat *chat, const struct chat_user *user);
+bool chat_touch_room(struct chat *chat, const struct chat_room *room);
+bool chat_touch_member(struct chat *chat, const struct chat_room *room,
+    const struct chat_user *user);
+bool chat_touch_pair(struct chat *chat, const struct chat_pair *pair);
+bool chat_touch_ban(struct chat *chat, const struct chat_room *room, struct slice user);
+bool chat_touch_invite(struct chat *chat, const struct chat_room *room,
+    const struct chat_user *user);
+bool chat_touch_block(struct chat *chat, const struct chat_user *user, struct slice name);
+bool chat_touch_nonce(struct chat *chat, const struct chat_user *user,
+    const struct chat_conv *conv, struct slice nonce);
+bool chat_touch_token(struct chat *chat, const unsigned char hash[CHAT_TOKEN_HASH_SIZE]);
+bool chat_touch_code(struct chat *chat, struct slice code);
+bool chat_touch_pin(struct chat *chat, const struct chat_room *room, int64_t target);
+bool chat_touch_numbers(struct chat *chat);
+/* A record that is written and never read again by the core (the audit). */
+bool chat_put_record(struct chat *chat, enum store_table table, struct slice key,
+    struct slice value);
+/* Entries that need not be kept: up to the seq, or with INT64_MAX all of the conversation. */
+bool chat_trim(struct chat *chat, uint64_t conversation, int64_t seq);
+/* A step of another kind, zeroed; NULL without memory. */
+struct chat_undo *chat_undo_step(struct chat *chat, enum chat_undo_kind kind);
+/* Takes everything back that the unit did, in the reverse order. */
+void chat_undo_unit(struct chat *chat, struct chat_unit *unit);
+void chat_undo_release(struct chat_unit *unit);
+
+/* --- record.c: what the state is as keyed records --------------------------------------------- */
+
+/* Appends the record's value as it is now; false if there is none. `whole`: with what only this
+ * process has to know of it (an undone room gets its slot back). */
+bool chat_record_put(struct chat *chat, enum store_table table, struct slice key, bool whole,
+    struct buf *to);
+/* Makes the state what the record says; `value` NULL: there is none. At the start and when a unit
+ * is undone; tells nobody. False without memory, or when the value is no record. */
+bool chat_record_apply(struct chat *chat, enum store_table table, struct slice key,
+    const struct slice *value);
+
+/* --- conv.c: conversations and their entries -------------------------------------------------- */
+
+void chat_id_key(struct chat_id_key *key, uint64_t id);
+uint64_t chat_id_of_key(struct slice key);
+/* A number for what the store keeps; 0 without memory. */
+uint64_t chat_next_id(struct chat *chat);
+/* And one for what it does not. */
+uint64_t chat_memory_id(struct chat *chat);
+void chat_conv_put(struct chat *chat, struct chat_conv *conv, uint64_t id, bool kept);
+struct chat_conv *chat_conv_find(struct chat *chat, uint64_t id);
+/* "dev" or "@bob", as `user` calls it; room for CHAT_CONV_NAME. */
+#define CHAT_CONV_NAME (PROTO_ROOM_MAX + 2)
+void chat_conv_name(const struct chat_conv *conv, const struct chat_user *user,
+    char to[CHAT_CONV_NAME]);
+
+/* Starts what an entry has beside kind, text and target, as JSON members; ends with chat_append. */
+void chat_extra_begin(struct chat *chat, struct json_writer *w);
+/* What happens in a conversation. `extra` comes from chat_extra_begin. */
+struct chat_entry {
+	enum store_kind kind;
+	uint64_t author;
+	int64_t target; /* or 0 */
+	struct slice text;
+};
+/* Gives the conversation its next seq and the entry to the unit; returns its event's line, the
+ * caller's to unref (NULL without memory). */
+struct blob *chat_append(struct chat *chat, struct chat_conv *conv, const struct chat_entry *entry,
+    struct chat_time now);
+
+/* Where entries happened, as their lines name it: copies, for whoever has no lock. */
+struct chat_place {
+	char room[PROTO_ROOM_MAX + 1]; /* or "" and the two users of a pair */
+	char user[2][PROTO_USER_MAX + 1];
+	uint64_t id[2];
+};
+void chat_place_of(const struct chat_conv *conv, struct chat_place *ret);
+/* The fields of an entry's event, without `event` itself and the braces. Pure. */
+void chat_put_entry(struct json_writer *w, const struct chat_place *place,
+    const struct store_entry *entry);
+/* The event's whole line. Pure. */
+void chat_put_event(struct buf *to, const struct chat_place *place,
+    const struct store_entry *entry, bool replay);
+
+/* --- job.c: slow work, done by others without the lock ---------------------------------------- */
+
+/* Part of a larger struct of whoever asks for it. */
+struct chat_job {
+	/* Without the lock: reads the store, hashes. Sees nothing of the core but what the job
+	 * holds. */
+	void (*run)(struct chat_job *job);
+	/* With the lock, if the session is still there: as a handler, with the job's request. */
+	bool (*done)(struct chat_call *call, struct chat_job *job);
+	/* Frees what the larger struct holds, but not the struct itself. */
+	void (*release)(struct chat_job *job);
+	bool hash; /* is it a password's? */
+	bool quiet; /* no request waits for it; `done` starts no reply */
+	struct store *store;
+	const struct chat_secrets *secrets;
+	struct chat_session *session; /* NULL: nobody's */
+	struct request request;
+};
+/* Zeroed memory of `size` bytes that starts with the job. For the call's request, which moves into
+ * it, so that the handler returns at once with it; it begins when everything before it has left.
+ * NULL with the error filled. */
+void *chat_job_new(struct chat_call *call, size_t size, void (*run)(struct chat_job *job),
+    bool (*done)(struct chat_call *call, struct chat_job *job));
+/* For nobody's request, and perhaps nobody's session: to be started by chat_job_start. NULL without
+ * memory. */
+void *chat_job_make(struct chat *chat, struct chat_session *session, size_t size,
+    void (*run)(struct chat_job *job), bool (*done)(struct chat_call *call, struct chat_job *job));
+/* Hands it over. With the pool full it fails at once: `unavailable`, or `auth_unavailable`. */
+void chat_job_start(struct chat *chat, struct chat_job *job);
+void chat_job_free(struct chat *chat, struct chat_job *job);
 
 /* --- user.c: users, their nonces, pairs and presence ---------------------------------------- */
 
 struct chat_user *chat_user_find(struct chat *chat, struct slice name);
-struct chat_user *chat_user_new(struct chat *chat, struct slice name, bool guest);
+/* The functions that end in _make and _free change the state and nothing else: they are for
+ * record.c, and for those who have touched the record. NULL without memory. */
+struct chat_user *chat_user_make(struct chat *chat, struct slice name, bool guest, uint64_t id);
+/* With everything around it; NULL with the error filled. */
+struct chat_user *chat_user_new(struct chat_call *call, struct slice name, bool guest);
+struct chat_block *chat_block_make(struct chat *chat, struct chat_user *user, struct slice name);
+void chat_block_free(struct chat_user *user, struct chat_block *block);
+struct chat_pair *chat_pair_make(struct chat *chat, struct chat_user *a, struct chat_user *b,
+    uint64_t id, bool kept);
+void chat_pair_free(struct chat *chat, struct chat_pair *pair);
+/* NULL if they have never talked. */
+struct chat_pair *chat_pair_find(struct chat_user *user, struct chat_user *other);
+struct chat_nonce *chat_nonce_make(struct chat *chat, struct chat_user *user, struct slice key);
+void chat_nonce_free(struct chat_user *user, struct chat_nonce *nonce);
+struct chat_user *chat_user_by_id(struct chat *chat, uint64_t id);
 void chat_user_free(struct chat *chat, struct chat_user *user);
 /* The conversation of two users, made if there is none; NULL with `error` filled. */
 struct chat_pair *chat_pair_get(struct chat_call *call, struct chat_user *other);
 struct chat_nonce *chat_nonce_find(struct chat_user *user, const struct chat_conv *conv,
     struct slice nonce, struct chat_time now);
-void chat_nonce_put(struct chat *chat, struct chat_user *user, const struct chat_conv *conv,
+bool chat_nonce_put(struct chat *chat, struct chat_user *user, const struct chat_conv *conv,
     struct slice nonce, uint64_t digest, struct chat_time now);
 const char *chat_status_name(enum chat_status status);
 /* A first session came, the last one went, or the status was set. */
@@ -260,7 +499,18 @@ bool chat_presence_tick(struct chat *chat, struct chat_time now);
 struct chat_room *chat_room_find(struct chat *chat, struct slice name);
 /* As the caller may know it: NULL with `no_such_room` also for a private one it is not in. */
 struct chat_room *chat_room_visible(struct chat_call *call, struct slice name);
-struct chat_room *chat_room_new(struct chat_call *call, struct slice name);
+struct chat_room *chat_room_make(struct chat *chat, struct slice name, uint64_t id, bool kept);
+struct chat_room *chat_room_new(struct chat_call *call, struct slice name, bool kept);
+struct chat_member *chat_member_make(struct chat *chat, struct chat_room *room,
+    struct chat_user *user, enum chat_role role);
+void chat_member_free(struct chat_member *member);
+/* The oldest seq that this member may see. */
+int64_t chat_member_first(const struct chat_member *member);
+void chat_member_set_role(struct chat_member *member, enum chat_role role);
+struct chat_pin *chat_pin_make(struct chat *chat, struct chat_room *room, int64_t target);
+void chat_pin_free(struct chat_room *room, struct chat_pin *pin);
+struct chat_sanction *chat_sanction_make(struct chat *chat, struct chat_room *room,
+    struct slice user);
 /* Of a private room nobody may know but its members and who is invited. */
 void chat_room_set_private(struct chat *chat, struct chat_room *room, bool is_private);
 struct chat_member *chat_member_find(struct chat_user *user, struct slice room);
@@ -269,7 +519,6 @@ struct chat_member *chat_membership(struct chat_call *call, struct slice name);
 /* What can be said of a room in one entry and event; zeroed fields are left out. */
 struct chat_note {
 	enum store_kind kind;
-	enum proto_event event;
 	struct chat_user *author;
 	struct slice user; /* whom it is about */
 	const char *role, *by;
@@ -285,21 +534,43 @@ struct chat_sanction *chat_sanction_find(struct chat_room *room, struct slice us
     struct chat_time now);
 /* NULL if the user is not invited. */
 struct chat_invite *chat_invite_find(const struct chat_room *room, const struct chat_user *user);
-/* False without memory; the oldest of too many of the room is forgotten. */
 bool chat_invite_put(struct chat *chat, struct chat_room *room, struct chat_user *user);
 void chat_invite_free(struct chat_invite *invite);
 void chat_sanction_free(struct chat_room *room, struct chat_sanction *sanction);
 /* Entry and event, if the room is small enough to announce; the user's sessions are attached. */
 struct chat_member *chat_room_join(struct chat *chat, struct chat_room *room,
     struct chat_user *user, enum chat_role role, struct chat_time now);
-/* Likewise; an empty room goes. */
-void chat_room_leave(struct chat *chat, struct chat_member *member, struct chat_time now);
+/* Likewise; an empty room goes. False without memory: the unit is broken then. */
+bool chat_room_leave(struct chat *chat, struct chat_member *member, struct chat_time now);
+/* The room goes, with all who are in it. */
+bool chat_room_end(struct chat *chat, struct chat_room *room);
 /* The same without entry and event, for who was put out. */
-void chat_room_remove(struct chat *chat, struct chat_member *member, struct chat_time now);
+bool chat_room_remove(struct chat *chat, struct chat_member *member, struct chat_time now);
 const char *chat_role_name(enum chat_role role);
 void chat_room_free(struct chat *chat, struct chat_room *room);
 
+/* --- token.c: tokens and invite codes --------------------------------------------------------- */
+
+struct chat_token *chat_token_make(struct chat *chat, struct chat_user *user,
+    const unsigned char hash[CHAT_TOKEN_HASH_SIZE]);
+void chat_token_free(struct chat *chat, struct chat_token *token);
+struct chat_token *chat_token_find(struct chat *chat,
+    const unsigned char hash[CHAT_TOKEN_HASH_SIZE]);
+struct chat_code *chat_code_make(struct chat *chat, struct slice code);
+void chat_code_free(struct chat *chat, struct chat_code *code);
+
 /* --- Replies (chat.c) ----------------------------------------------------------------------- */
+
+/* A session becomes the user's: told to the worker, attached to all rooms, its devices told. */
+bool chat_session_enter(struct chat_call *call, struct chat_user *user);
+/* And the way back, without a word: its connection has ended, or the login was not stored. */
+void chat_session_unlink(struct chat *chat, struct chat_session *session);
+/* When the core ends: jobs that were never done do not matter any more. */
+void chat_session_forget(struct chat_session *session);
+void chat_session_unref(struct chat *chat, struct chat_session *session);
+/* A guest is the connection: memberships and name end with it. `quiet`: without a word where that
+ * would have to be stored. */
+void chat_guest_end(struct chat *chat, struct chat_user *user, bool quiet, struct chat_time now);
 
 /* Starts a reply in chat->scratch; false if the request has no id and wants none. */
 bool chat_reply_begin(struct chat_call *call, struct json_writer *w);
@@ -313,6 +584,9 @@ bool chat_refuse_limit(struct chat_call *call, enum proto_error code, int64_t li
 
 bool chat_refuse_later(struct chat_call *call, int64_t wait_s, const char *format, ...)
     PRINTF_LIKE(3, 4);
+bool chat_refuse_memory(struct chat_call *call);
+/* Ends a handled call: an error's line, or the reply that is still missing. */
+void chat_call_end(struct chat_call *call, bool ok);
 /* An id that is new, as the wire has it. */
 void chat_id_new(struct chat *chat, char to[CHAT_EPOCH_SIZE]);
 

@@ -103,7 +103,7 @@ static bool answer_twin(struct chat_call *call, const struct chat_conv *conv, ui
 	twin = chat_nonce_find(call->user, conv, nonce, call->now);
 	if (twin == NULL)
 		return false;
-	if (twin->digest != digest) {
+	if (twin->digest != (digest & ~UINT64_C(1))) {
 		*ret_ok = chat_refuse(call, PROTO_ERR_conflict,
 		    "this nonce was used for a message with other contents");
 	} else {
@@ -113,24 +113,16 @@ static bool answer_twin(struct chat_call *call, const struct chat_conv *conv, ui
 	return true;
 }
 
-/* The event's line, serialised once for all who get it. */
-static struct blob *message_line(struct chat_call *call, const struct target *target,
-    struct slice data)
+/* What a message has beside its text, into the entry that is being made. */
+static void put_extra(struct chat_call *call, struct slice data)
 {
 	const struct request_field *kind = request_field(call->request, PROTO_FIELD_send_kind);
 	const struct request_field *reply = request_field(call->request, PROTO_FIELD_send_reply);
 	const struct request_field *nonce = request_field(call->request, PROTO_FIELD_send_nonce);
 	struct json_writer w;
 
-	message_begin_event(&w, &call->chat->scratch, PROTO_EVENT_message);
-	if (target->room != NULL)
-		json_put_str(&w, "room", target->room->name);
-	else
-		json_put_str(&w, "to", target->other->name);
-	json_put_int(&w, "seq", target->conv->seq);
+	chat_extra_begin(call->chat, &w);
 	json_put_str(&w, "from", call->user->name);
-	json_put_time(&w, "time", target->conv->time_ms);
-	json_put_text(&w, "text", chat_field_text(call, PROTO_FIELD_send_text));
 	if (kind->present && kind->number != 0)
 		json_put_text(&w, "kind", kind->text);
 	if (reply->present)
@@ -141,8 +133,6 @@ static struct blob *message_line(struct chat_call *call, const struct target *ta
 		json_put_text(&w, "nonce", nonce->text);
 	if (call->user->guest)
 		json_put_bool(&w, "guest", true);
-	message_end(&w);
-	return chat_take_line(call->chat);
 }
 
 /* Finds the target and says whether the caller may send there; a twin is answered before that is
@@ -185,7 +175,11 @@ bool cmd_send(struct chat_call *call)
 {
 	const struct request_field *field = request_field(call->request, PROTO_FIELD_send_data);
 	const struct request_field *reply = request_field(call->request, PROTO_FIELD_send_reply);
-	struct slice text = chat_field_text(call, PROTO_FIELD_send_text);
+	const struct chat_entry entry = {
+	    .kind = STORE_MESSAGE,
+	    .author = call->user->id,
+	    .text = chat_field_text(call, PROTO_FIELD_send_text),
+	};
 	struct slice nonce = chat_field_text(call, PROTO_FIELD_send_nonce);
 	struct target target = {0};
 	struct buf data;
@@ -206,7 +200,9 @@ bool cmd_send(struct chat_call *call)
 		buf_release(&data);
 		return ok;
 	}
-	chat_append(call->chat, target.conv, STORE_MESSAGE, call->user, text, call->now);
+	put_extra(call, buf_slice(&data));
+	buf_release(&data);
+	line = chat_append(call->chat, target.conv, &entry, call->now);
 	if (nonce.len > 0)
 		chat_nonce_put(call->chat, call->user, target.conv, nonce, digest, call->now);
 	if (target.member != NULL)
@@ -214,8 +210,6 @@ bool cmd_send(struct chat_call *call)
 		    call->now.mono_ms + (uint64_t)target.room->slow_s * 1000;
 	call->chat->counts.messages++;
 	send_reply(call, target.conv->seq, target.conv->time_ms, false);
-	line = message_line(call, &target, buf_slice(&data));
-	buf_release(&data);
 	if (target.room != NULL) {
 		chat_tell_room(call->chat, target.room, line, 0);
 	} else {
@@ -267,7 +261,6 @@ bool cmd_typing(struct chat_call *call)
 bool cmd_block(struct chat_call *call)
 {
 	struct slice name = chat_field_text(call, PROTO_FIELD_block_user);
-	struct chat_block *block;
 
 	if (other_user(call, name) == NULL)
 		return false;
@@ -276,24 +269,21 @@ bool cmd_block(struct chat_call *call)
 	if (call->user->blocks.count >= PROTO_LIMIT_blocks)
 		return chat_refuse_limit(call, PROTO_ERR_too_many, PROTO_LIMIT_blocks,
 		    "you have blocked %d users already", PROTO_LIMIT_blocks);
-	block = calloc(1, sizeof *block);
-	if (block == NULL)
-		return chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
-	str_copy(block->name, sizeof block->name, name);
-	tree_put(&call->user->blocks, &block->node, slice_of(block->name),
-	    chat_random(call->chat));
-	return true;
+	return (chat_touch_block(call->chat, call->user, name) &&
+		   chat_block_make(call->chat, call->user, name) != NULL) ||
+	       chat_refuse_memory(call);
 }
 
 bool cmd_unblock(struct chat_call *call)
 {
-	struct tree_node *node =
-	    tree_find(&call->user->blocks, chat_field_text(call, PROTO_FIELD_unblock_user));
+	struct slice name = chat_field_text(call, PROTO_FIELD_unblock_user);
+	struct tree_node *node = tree_find(&call->user->blocks, name);
 
-	if (node != NULL) {
-		tree_remove(&call->user->blocks, node);
-		free(tree_entry(node, struct chat_block, node));
-	}
+	if (node == NULL)
+		return true;
+	if (!chat_touch_block(call->chat, call->user, name))
+		return chat_refuse_memory(call);
+	chat_block_free(call->user, tree_entry(node, struct chat_block, node));
 	return true;
 }
 

@@ -19,12 +19,10 @@ static bool reply_seq(struct chat_call *call, int64_t seq)
 }
 
 /* A note about the target, by the caller. */
-static struct chat_note note_of(const struct chat_call *call, enum store_kind kind,
-    enum proto_event event)
+static struct chat_note note_of(const struct chat_call *call, enum store_kind kind)
 {
 	return (struct chat_note){
 	    .kind = kind,
-	    .event = event,
 	    .author = call->user,
 	    .user = call->target_name,
 	    .by = call->user->name,
@@ -47,7 +45,7 @@ static bool replace_text(struct chat_call *call, enum proto_field field, char **
 	if (!is_given(call, field))
 		return true;
 	if (wanted.len > 0 && (copy = str_dup(wanted)) == NULL)
-		return chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
+		return chat_refuse_memory(call);
 	free(*text);
 	*text = copy;
 	return true;
@@ -66,7 +64,7 @@ static void put_settings(struct chat_call *call, struct json_writer *w)
 			continue;
 		if (name->kind == PROTO_KIND_BOOL)
 			json_put_bool(w, name->name, field->flag);
-		else if (name->kind == PROTO_KIND_INT)
+		else if (name->kind == PROTO_KIND_INT || field->text.len == 0)
 			json_put_int(w, name->name, field->number);
 		else
 			json_put_text(w, name->name, field->text);
@@ -79,8 +77,14 @@ bool cmd_set(struct chat_call *call)
 	struct chat_room *room = call->member->room;
 	struct json_writer w;
 	struct blob *line;
-	int64_t seq;
+	struct chat_entry entry = {.kind = STORE_SETTINGS, .author = call->user->id};
+	const struct request_field *history = request_field(request, PROTO_FIELD_set_history);
 
+	if (history->present && !room->conv.kept)
+		return chat_refuse(call, PROTO_ERR_not_allowed,
+		    "%s keeps no history, and that is for good: make another room", room->name);
+	if (!chat_touch_room(call->chat, room))
+		return chat_refuse_memory(call);
 	if (!replace_text(call, PROTO_FIELD_set_topic, &room->topic) ||
 	    !replace_text(call, PROTO_FIELD_set_title, &room->title))
 		return false;
@@ -93,17 +97,13 @@ bool cmd_set(struct chat_call *call)
 		room->slow_s = (uint32_t)request_field(request, PROTO_FIELD_set_slow)->number;
 	if (is_given(call, PROTO_FIELD_set_visible))
 		room->visible_joined = request_field(request, PROTO_FIELD_set_visible)->number == 1;
-	seq = chat_append(call->chat, &room->conv, STORE_SETTINGS, call->user,
-	    slice_make(NULL, 0), call->now);
-	reply_seq(call, seq);
-	message_begin_event(&w, &call->chat->scratch, PROTO_EVENT_room);
-	json_put_str(&w, "room", room->name);
-	json_put_int(&w, "seq", seq);
+	if (history->present)
+		room->days = (uint32_t)history->number;
+	chat_extra_begin(call->chat, &w);
 	json_put_str(&w, "by", call->user->name);
-	json_put_time(&w, "time", room->conv.time_ms);
 	put_settings(call, &w);
-	message_end(&w);
-	line = chat_take_line(call->chat);
+	line = chat_append(call->chat, &room->conv, &entry, call->now);
+	reply_seq(call, room->conv.seq);
 	chat_tell_room(call->chat, room, line, 0);
 	blob_unref(line);
 	return true;
@@ -116,19 +116,28 @@ bool cmd_destroy(struct chat_call *call)
 	struct chat_room *room = call->member->room;
 	const struct chat_note note = {
 	    .kind = STORE_DESTROYED,
-	    .event = PROTO_EVENT_destroyed,
 	    .author = call->user,
 	    .by = call->user->name,
 	};
-	uint64_t members = room->members.count;
 
 	chat_room_tell(call->chat, room, &note, call->now);
-	/* The room goes with its last member; nobody inherits it on the way. */
-	room->by_guest = false;
-	while (members-- > 0)
-		chat_room_remove(call->chat,
-		    list_entry(room->by_age.next, struct chat_member, age), call->now);
+	chat_room_end(call->chat, room);
 	return true;
+}
+
+/* The oldest of too many is forgotten. */
+static bool invite(struct chat_call *call, struct chat_room *room)
+{
+	struct chat *chat = call->chat;
+	struct chat_invite *oldest = list_entry(room->invites.next, struct chat_invite, link);
+
+	if (room->invite_count >= PROTO_LIMIT_invites) {
+		if (!chat_touch_invite(chat, room, oldest->user))
+			return false;
+		chat_invite_free(oldest);
+	}
+	return chat_touch_invite(chat, room, call->target_user) &&
+	       chat_invite_put(chat, room, call->target_user);
 }
 
 bool cmd_invite(struct chat_call *call)
@@ -140,9 +149,8 @@ bool cmd_invite(struct chat_call *call)
 	if (call->target_member != NULL)
 		return chat_refuse(call, PROTO_ERR_already_member, "%s is in %s already",
 		    call->target_user->name, room->name);
-	if (chat_invite_find(room, call->target_user) == NULL &&
-	    !chat_invite_put(call->chat, room, call->target_user))
-		return chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
+	if (chat_invite_find(room, call->target_user) == NULL && !invite(call, room))
+		return chat_refuse_memory(call);
 	message_begin_event(&w, &call->chat->scratch, PROTO_EVENT_invite);
 	json_put_str(&w, "room", room->name);
 	json_put_str(&w, "by", call->user->name);
@@ -159,7 +167,7 @@ bool cmd_invite(struct chat_call *call)
 /* The member hears why, like everybody, and is out. */
 static int64_t put_out(struct chat_call *call, enum store_kind kind, struct slice reason)
 {
-	struct chat_note note = note_of(call, kind, PROTO_EVENT_leave);
+	struct chat_note note = note_of(call, kind);
 	int64_t seq;
 
 	note.reason = reason;
@@ -179,8 +187,13 @@ bool cmd_kick(struct chat_call *call)
 static struct chat_sanction *sanction_get(struct chat_call *call)
 {
 	struct chat_room *room = call->member->room;
-	struct chat_sanction *sanction = chat_sanction_find(room, call->target_name, call->now);
+	struct chat_sanction *sanction;
 
+	if (!chat_touch_ban(call->chat, room, call->target_name)) {
+		chat_refuse_memory(call);
+		return NULL;
+	}
+	sanction = chat_sanction_find(room, call->target_name, call->now);
 	if (sanction != NULL)
 		return sanction;
 	if (room->sanctions.count >= PROTO_LIMIT_bans) {
@@ -188,14 +201,9 @@ static struct chat_sanction *sanction_get(struct chat_call *call)
 		    "%d users are banned or muted in %s already", PROTO_LIMIT_bans, room->name);
 		return NULL;
 	}
-	sanction = calloc(1, sizeof *sanction);
-	if (sanction == NULL) {
-		chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
-		return NULL;
-	}
-	str_copy(sanction->user, sizeof sanction->user, call->target_name);
-	tree_put(&room->sanctions, &sanction->node, slice_of(sanction->user),
-	    chat_random(call->chat));
+	sanction = chat_sanction_make(call->chat, room, call->target_name);
+	if (sanction == NULL)
+		chat_refuse_memory(call);
 	return sanction;
 }
 
@@ -205,7 +213,7 @@ static bool put_measure(struct chat_call *call, struct chat_measure *measure,
 	char *copy = reason.len > 0 ? str_dup(reason) : NULL;
 
 	if (reason.len > 0 && copy == NULL)
-		return chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
+		return chat_refuse_memory(call);
 	free(measure->reason);
 	measure->reason = copy;
 	measure->time_ms = call->now.unix_ms;
@@ -216,9 +224,9 @@ static bool put_measure(struct chat_call *call, struct chat_measure *measure,
 }
 
 static int64_t tell_measure(struct chat_call *call, const struct chat_measure *measure,
-    enum store_kind kind, enum proto_event event)
+    enum store_kind kind)
 {
-	struct chat_note note = note_of(call, kind, event);
+	struct chat_note note = note_of(call, kind);
 
 	note.reason = measure->reason != NULL ? slice_of(measure->reason) : slice_make(NULL, 0);
 	note.until_ms = measure->until_ms;
@@ -237,7 +245,7 @@ bool cmd_ban(struct chat_call *call)
 		return false;
 	if (call->target_member != NULL)
 		put_out(call, STORE_KICK, reason);
-	return reply_seq(call, tell_measure(call, &sanction->ban, STORE_BAN, PROTO_EVENT_ban));
+	return reply_seq(call, tell_measure(call, &sanction->ban, STORE_BAN));
 }
 
 bool cmd_mute(struct chat_call *call)
@@ -248,16 +256,19 @@ bool cmd_mute(struct chat_call *call)
 	    !put_measure(call, &sanction->mute, request_field(call->request, PROTO_FIELD_mute_for),
 		chat_field_text(call, PROTO_FIELD_mute_reason)))
 		return false;
-	return reply_seq(call, tell_measure(call, &sanction->mute, STORE_MUTE, PROTO_EVENT_mute));
+	return reply_seq(call, tell_measure(call, &sanction->mute, STORE_MUTE));
 }
 
 /* Taking back what is not in force is told, too: whoever asked sees that it holds now. */
 bool cmd_unban(struct chat_call *call)
 {
 	struct chat_room *room = call->member->room;
-	struct chat_sanction *sanction = chat_sanction_find(room, call->target_name, call->now);
-	struct chat_note note = note_of(call, STORE_UNBAN, PROTO_EVENT_unban);
+	struct chat_note note = note_of(call, STORE_UNBAN);
+	struct chat_sanction *sanction;
 
+	if (!chat_touch_ban(call->chat, room, call->target_name))
+		return chat_refuse_memory(call);
+	sanction = chat_sanction_find(room, call->target_name, call->now);
 	if (sanction != NULL)
 		sanction->ban.until_ms = 0;
 	chat_sanction_find(room, call->target_name, call->now); /* frees an empty one */
@@ -267,9 +278,12 @@ bool cmd_unban(struct chat_call *call)
 bool cmd_unmute(struct chat_call *call)
 {
 	struct chat_room *room = call->member->room;
-	struct chat_sanction *sanction = chat_sanction_find(room, call->target_name, call->now);
-	struct chat_note note = note_of(call, STORE_UNMUTE, PROTO_EVENT_unmute);
+	struct chat_note note = note_of(call, STORE_UNMUTE);
+	struct chat_sanction *sanction;
 
+	if (!chat_touch_ban(call->chat, room, call->target_name))
+		return chat_refuse_memory(call);
+	sanction = chat_sanction_find(room, call->target_name, call->now);
 	if (sanction != NULL)
 		sanction->mute.until_ms = 0;
 	chat_sanction_find(room, call->target_name, call->now);
@@ -323,7 +337,7 @@ bool cmd_role(struct chat_call *call)
 {
 	struct chat_member *target = call->target_member;
 	struct chat_room *room = call->member->room;
-	struct chat_note note = note_of(call, STORE_ROLE, PROTO_EVENT_role);
+	struct chat_note note = note_of(call, STORE_ROLE);
 	enum chat_role role; /* the words of the row stand in the order of enum chat_role */
 
 	role = (enum chat_role)request_field(call->request, PROTO_FIELD_role_role)->number;
@@ -331,8 +345,9 @@ bool cmd_role(struct chat_call *call)
 		return chat_refuse(call, PROTO_ERR_not_allowed,
 		    "%s is the last owner of %s; name another first", target->user->name,
 		    room->name);
-	room->owner_count += (role == CHAT_ROLE_OWNER) - (target->role == CHAT_ROLE_OWNER);
-	target->role = role;
+	if (!chat_touch_member(call->chat, room, target->user))
+		return chat_refuse_memory(call);
+	chat_member_set_role(target, role);
 	note.role = chat_role_name(role);
 	return reply_seq(call, chat_room_tell(call->chat, room, &note, call->now));
 }

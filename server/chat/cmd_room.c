@@ -114,22 +114,23 @@ static bool copy_text(struct chat_call *call, enum proto_field field, char **ret
 
 	*ret = text.len > 0 ? str_dup(text) : NULL;
 	return text.len == 0 || *ret != NULL ||
-	       chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
+	       chat_refuse_memory(call);
 }
 
 static bool become_member(struct chat_call *call, struct chat_room *room, enum chat_role role)
 {
 	if (chat_room_join(call->chat, room, call->user, role, call->now) != NULL)
 		return true;
-	if (room->members.count == 0)
-		chat_room_free(call->chat, room);
-	return chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
+	call->chat->unit->broken = true; /* a room made for it goes again */
+	return chat_refuse_memory(call);
 }
 
 bool cmd_create(struct chat_call *call)
 {
 	const struct request *request = call->request;
 	struct slice name = chat_field_text(call, PROTO_FIELD_create_room);
+	const struct request_field *history = request_field(request, PROTO_FIELD_create_history);
+	bool kept = !slice_is(history->text, "none");
 	struct chat_room *room;
 	struct json_writer w;
 	char *topic = NULL, *title = NULL;
@@ -139,15 +140,19 @@ bool cmd_create(struct chat_call *call)
 		    (int)name.len, name.ptr);
 	if (!may_join_one_more(call))
 		return false;
+	if (call->user->guest && history->present && kept)
+		return chat_refuse(call, PROTO_ERR_not_allowed,
+		    "what a guest makes keeps no history");
 	if (!copy_text(call, PROTO_FIELD_create_topic, &topic) ||
 	    !copy_text(call, PROTO_FIELD_create_title, &title) ||
-	    (room = chat_room_new(call, name)) == NULL) {
+	    (room = chat_room_new(call, name, kept)) == NULL) {
 		free(topic);
 		free(title);
 		return false;
 	}
 	room->topic = topic;
 	room->title = title;
+	room->days = (uint32_t)history->number;
 	if (request_field(request, PROTO_FIELD_create_private)->flag)
 		chat_room_set_private(call->chat, room, true);
 	if (request_field(request, PROTO_FIELD_create_guests)->present)
@@ -172,10 +177,10 @@ static void join_reply(struct chat_call *call, const struct chat_member *member,
 	json_put_str(&w, "topic", room->topic != NULL ? room->topic : "");
 	json_put_int(&w, "member_count", (int64_t)room->members.count);
 	json_put_int(&w, "seq", room->conv.seq);
-	/* Nothing is kept, so the oldest that can be had is the next one. */
-	json_put_int(&w, "first", room->conv.seq + 1);
+	json_put_int(&w, "first", chat_member_first(member));
 	json_put_int(&w, "read", member->read);
-	json_put_str(&w, "epoch", room->epoch);
+	if (!room->conv.kept)
+		json_put_str(&w, "epoch", room->epoch);
 	if (already)
 		json_put_bool(&w, "already", true);
 	chat_reply_end(call, &w);
@@ -195,7 +200,7 @@ static struct chat_room *room_to_join(struct chat_call *call, struct slice name)
 		    name.ptr);
 		return NULL;
 	}
-	return chat_room_new(call, name);
+	return chat_room_new(call, name, true);
 }
 
 static bool check_ban(struct chat_call *call, struct chat_room *room)
@@ -238,7 +243,7 @@ bool cmd_join(struct chat_call *call)
 		room->members.count == 0 ? CHAT_ROLE_OWNER : CHAT_ROLE_MEMBER))
 		return false;
 	invite = chat_invite_find(room, call->user);
-	if (invite != NULL)
+	if (invite != NULL && chat_touch_invite(call->chat, room, call->user))
 		chat_invite_free(invite);
 	join_reply(call, chat_member_find(call->user, name), false);
 	return true;
@@ -253,11 +258,20 @@ bool cmd_leave(struct chat_call *call)
 		return chat_refuse(call, PROTO_ERR_not_allowed,
 		    "you are the last owner of %s; name another with \"role\", or \"destroy\" it",
 		    member->room->name);
-	chat_room_leave(call->chat, member, call->now);
-	return true;
+	return chat_room_leave(call->chat, member, call->now) || chat_refuse_memory(call);
 }
 
 /* --- room, members -------------------------------------------------------------------------- */
+
+static void put_history(struct json_writer *w, const struct chat_room *room)
+{
+	if (!room->conv.kept)
+		json_put_str(w, "history", "none");
+	else if (room->days == 0)
+		json_put_str(w, "history", "full");
+	else
+		json_put_int(w, "history", room->days);
+}
 
 bool cmd_room(struct chat_call *call)
 {
@@ -275,16 +289,17 @@ bool cmd_room(struct chat_call *call)
 	json_put_str(&w, "title", room->title != NULL ? room->title : "");
 	json_put_bool(&w, "private", room->is_private);
 	json_put_bool(&w, "guests", room->guests);
-	json_put_str(&w, "history", "none");
+	put_history(&w, room);
 	json_put_int(&w, "slow", room->slow_s);
 	json_put_str(&w, "visible", room->visible_joined ? "joined" : "all");
 	json_put_int(&w, "member_count", (int64_t)room->members.count);
 	json_put_int(&w, "online_count", room->online_count);
 	if (member != NULL)
 		json_put_str(&w, "role", chat_role_name(member->role));
-	json_put_str(&w, "epoch", room->epoch);
+	if (!room->conv.kept)
+		json_put_str(&w, "epoch", room->epoch);
 	json_put_int(&w, "seq", room->conv.seq);
-	json_put_int(&w, "first", room->conv.seq + 1);
+	json_put_int(&w, "first", member != NULL ? chat_member_first(member) : room->conv.first);
 	chat_reply_end(call, &w);
 	return true;
 }

@@ -44,8 +44,14 @@ struct chat_member *chat_membership(struct chat_call *call, struct slice name)
 	return member;
 }
 
-static bool take_slot(struct chat *chat, uint32_t *ret)
+/* A room that comes back gets the slot that the workers still know it by. */
+static bool take_slot(struct chat *chat, uint64_t room, uint32_t *ret)
 {
+	if (chat->undone_room == room) {
+		chat->undone_room = 0;
+		*ret = chat->undone_slot;
+		return true;
+	}
 	/* Every slot must be able to come back, so the list of free ones grows with the count. */
 	if (chat->free_slot_count > 0) {
 		*ret = chat->free_slots[--chat->free_slot_count];
@@ -64,31 +70,62 @@ static bool take_slot(struct chat *chat, uint32_t *ret)
 	return true;
 }
 
-struct chat_room *chat_room_new(struct chat_call *call, struct slice name)
+/* The slot is free when the workers have been told so; without a unit nobody knows of it. */
+static void give_slot(struct chat *chat, const struct chat_room *room)
+{
+	struct chat_undo *step =
+	    chat->unit != NULL ? chat_undo_step(chat, CHAT_UNDO_SLOT) : NULL;
+
+	if (step == NULL) {
+		chat->free_slots[chat->free_slot_count++] = room->slot;
+		return;
+	}
+	step->id = room->conv.id;
+	step->seq = room->slot;
+}
+
+struct chat_room *chat_room_make(struct chat *chat, struct slice name, uint64_t id, bool kept)
+{
+	struct chat_room *room =
+	    calloc(1, sizeof *room + chat->options.workers * sizeof room->attached[0]);
+
+	if (room == NULL || !take_slot(chat, id, &room->slot)) {
+		free(room);
+		return NULL;
+	}
+	str_copy(room->name, sizeof room->name, name);
+	chat_id_new(chat, room->epoch);
+	list_init(&room->by_age);
+	list_init(&room->invites);
+	room->conv.room = room;
+	chat_conv_put(chat, &room->conv, id, kept);
+	tree_put(&chat->rooms, &room->node, slice_of(room->name), chat_random(chat));
+	tree_put(&chat->listed, &room->listed, slice_of(room->name), chat_random(chat));
+	return room;
+}
+
+struct chat_room *chat_room_new(struct chat_call *call, struct slice name, bool kept)
 {
 	struct chat *chat = call->chat;
-	struct chat_room *room;
+	bool by_guest = call->user->guest;
+	struct chat_room *room = NULL;
+	uint64_t id;
 
 	if (chat->rooms.count >= PROTO_LIMIT_all_rooms) {
 		chat_refuse_limit(call, PROTO_ERR_too_many, PROTO_LIMIT_all_rooms,
 		    "the server has %d rooms already", PROTO_LIMIT_all_rooms);
 		return NULL;
 	}
-	room = calloc(1, sizeof *room + chat->options.workers * sizeof room->attached[0]);
-	if (room == NULL || !take_slot(chat, &room->slot)) {
-		free(room);
-		chat_refuse(call, PROTO_ERR_unavailable, "out of memory; try again later");
+	id = by_guest ? chat_memory_id(chat) : chat_next_id(chat);
+	if (id != 0 && chat_touch_new(chat, STORE_ROOMS, id, !by_guest))
+		room = chat_room_make(chat, name, id, kept && !by_guest);
+	if (room == NULL) {
+		chat_refuse_memory(call);
 		return NULL;
 	}
-	room->conv.id = chat->next_id++;
-	room->by_guest = call->user->guest;
-	room->guests = true; /* unless its maker says otherwise: PROTOCOL.md, 6.1 */
-	str_copy(room->name, sizeof room->name, name);
-	chat_id_new(chat, room->epoch);
-	list_init(&room->by_age);
-	list_init(&room->invites);
-	tree_put(&chat->rooms, &room->node, slice_of(room->name), chat_random(chat));
-	tree_put(&chat->listed, &room->listed, slice_of(room->name), chat_random(chat));
+	room->created_ms = call->now.unix_ms;
+	room->by_guest = by_guest;
+	room->guests = !room->conv.kept; /* unless its maker says otherwise: PROTOCOL.md, 6.1 */
 	return room;
 }
 
@@ -101,80 +138,25 @@ void chat_room_set_private(struct chat *chat, struct chat_room *room, bool is_pr
 	room->is_private = is_private;
 }
 
-static void member_free(struct chat_member *member)
+/* --- Members -------------------------------------------------------------------------------- */
+
+/* What the user's sessions in the room are to the workers that have them. */
+static void count_sessions(struct chat_member *member, bool in)
 {
-	tree_remove(&member->room->members, &member->in_room);
-	tree_remove(&member->user->memberships, &member->in_user);
-	list_remove(&member->age);
-	free(member);
+	struct chat_room *room = member->room;
+	struct chat_user *user = member->user;
+
+	for (struct list *at = user->sessions.next; at != &user->sessions; at = at->next) {
+		struct chat_session *session = list_entry(at, struct chat_session, in_user);
+
+		room->attached[session->worker] += in ? 1 : -1;
+	}
+	if (user->session_count > 0)
+		room->online_count += in ? 1 : -1;
 }
 
-void chat_room_free(struct chat *chat, struct chat_room *room)
-{
-	while (!list_is_empty(&room->by_age))
-		member_free(list_entry(room->by_age.next, struct chat_member, age));
-	tree_remove(&chat->rooms, &room->node);
-	if (!room->is_private)
-		tree_remove(&chat->listed, &room->listed);
-	chat->free_slots[chat->free_slot_count++] = room->slot;
-	while (!list_is_empty(&room->invites))
-		chat_invite_free(list_entry(room->invites.next, struct chat_invite, link));
-	while (room->sanctions.root != NULL)
-		chat_sanction_free(room,
-		    tree_entry(room->sanctions.root, struct chat_sanction, node));
-	free(room->topic);
-	free(room->title);
-	free(room);
-}
-
-int64_t chat_room_tell(struct chat *chat, struct chat_room *room, const struct chat_note *note,
-    struct chat_time now)
-{
-	struct json_writer w;
-	struct blob *line;
-	int64_t seq = chat_append(chat, &room->conv, note->kind, note->author, note->reason, now);
-
-	message_begin_event(&w, &chat->scratch, note->event);
-	json_put_str(&w, "room", room->name);
-	json_put_int(&w, "seq", seq);
-	if (note->user.len > 0)
-		json_put_text(&w, "user", note->user);
-	if (note->role != NULL)
-		json_put_str(&w, "role", note->role);
-	json_put_time(&w, "time", room->conv.time_ms);
-	if (note->guest)
-		json_put_bool(&w, "guest", true);
-	if (note->by != NULL)
-		json_put_str(&w, "by", note->by);
-	if (note->reason.len > 0)
-		json_put_text(&w, "reason", note->reason);
-	if (note->until_ms > 0 && note->until_ms < INT64_MAX)
-		json_put_time(&w, "until", note->until_ms);
-	message_end(&w);
-	line = chat_take_line(chat);
-	chat_tell_room(chat, room, line, 0);
-	blob_unref(line);
-	return seq;
-}
-
-/* Joining and leaving are told in rooms that are small enough for that. */
-static void announce(struct chat *chat, struct chat_room *room, struct chat_user *user,
-    enum store_kind kind, struct chat_time now)
-{
-	const struct chat_note note = {
-	    .kind = kind,
-	    .event = kind == STORE_JOIN ? PROTO_EVENT_join : PROTO_EVENT_leave,
-	    .author = user,
-	    .user = user->node.key,
-	    .guest = user->guest,
-	};
-
-	if (room->members.count <= PROTO_LIMIT_announce)
-		chat_room_tell(chat, room, &note, now);
-}
-
-struct chat_member *chat_room_join(struct chat *chat, struct chat_room *room,
-    struct chat_user *user, enum chat_role role, struct chat_time now)
+struct chat_member *chat_member_make(struct chat *chat, struct chat_room *room,
+    struct chat_user *user, enum chat_role role)
 {
 	struct chat_member *member = calloc(1, sizeof *member);
 
@@ -187,11 +169,132 @@ struct chat_member *chat_room_join(struct chat *chat, struct chat_room *room,
 	tree_put(&user->memberships, &member->in_user, slice_of(room->name), chat_random(chat));
 	list_put(&room->by_age, &member->age);
 	room->owner_count += role == CHAT_ROLE_OWNER;
-	room->online_count += user->session_count > 0;
+	count_sessions(member, true);
+	return member;
+}
+
+void chat_member_free(struct chat_member *member)
+{
+	count_sessions(member, false);
+	member->room->owner_count -= member->role == CHAT_ROLE_OWNER;
+	tree_remove(&member->room->members, &member->in_room);
+	tree_remove(&member->user->memberships, &member->in_user);
+	list_remove(&member->age);
+	free(member);
+}
+
+void chat_member_set_role(struct chat_member *member, enum chat_role role)
+{
+	member->room->owner_count +=
+	    (role == CHAT_ROLE_OWNER) - (member->role == CHAT_ROLE_OWNER);
+	member->role = role;
+}
+
+int64_t chat_member_first(const struct chat_member *member)
+{
+	const struct chat_room *room = member->room;
+
+	return room->visible_joined && member->joined > room->conv.first ? member->joined
+									  : room->conv.first;
+}
+
+struct chat_pin *chat_pin_make(struct chat *chat, struct chat_room *room, int64_t target)
+{
+	struct chat_pin *pin = calloc(1, sizeof *pin);
+
+	if (pin == NULL)
+		return NULL;
+	pin->target = target;
+	chat_id_key(&pin->key, (uint64_t)target);
+	tree_put(&room->pins, &pin->node, slice_make((char *)pin->key.bytes, 8),
+	    chat_random(chat));
+	return pin;
+}
+
+void chat_pin_free(struct chat_room *room, struct chat_pin *pin)
+{
+	tree_remove(&room->pins, &pin->node);
+	free(pin);
+}
+
+void chat_room_free(struct chat *chat, struct chat_room *room)
+{
+	while (!list_is_empty(&room->by_age))
+		chat_member_free(list_entry(room->by_age.next, struct chat_member, age));
+	while (!list_is_empty(&room->invites))
+		chat_invite_free(list_entry(room->invites.next, struct chat_invite, link));
+	while (room->sanctions.root != NULL)
+		chat_sanction_free(room,
+		    tree_entry(room->sanctions.root, struct chat_sanction, node));
+	while (room->pins.root != NULL)
+		chat_pin_free(room, tree_entry(room->pins.root, struct chat_pin, node));
+	tree_remove(&chat->rooms, &room->node);
+	if (!room->is_private)
+		tree_remove(&chat->listed, &room->listed);
+	tree_remove(&chat->convs, &room->conv.node);
+	give_slot(chat, room);
+	free(room->topic);
+	free(room->title);
+	free(room);
+}
+
+/* --- What happens in a room ----------------------------------------------------------------- */
+
+int64_t chat_room_tell(struct chat *chat, struct chat_room *room, const struct chat_note *note,
+    struct chat_time now)
+{
+	const struct chat_entry entry = {.kind = note->kind, .author = note->author->id};
+	struct json_writer w;
+	struct blob *line;
+
+	chat_extra_begin(chat, &w);
+	if (note->user.len > 0)
+		json_put_text(&w, "user", note->user);
+	if (note->role != NULL)
+		json_put_str(&w, "role", note->role);
+	if (note->guest)
+		json_put_bool(&w, "guest", true);
+	if (note->by != NULL)
+		json_put_str(&w, "by", note->by);
+	if (note->reason.len > 0)
+		json_put_text(&w, "reason", note->reason);
+	if (note->until_ms > 0 && note->until_ms < INT64_MAX)
+		json_put_time(&w, "until", note->until_ms);
+	line = chat_append(chat, &room->conv, &entry, now);
+	chat_tell_room(chat, room, line, 0);
+	blob_unref(line);
+	return room->conv.seq;
+}
+
+/* Joining and leaving are told in rooms that are small enough for that. */
+static void announce(struct chat *chat, struct chat_room *room, struct chat_user *user,
+    enum store_kind kind, struct chat_time now)
+{
+	const struct chat_note note = {
+	    .kind = kind,
+	    .author = user,
+	    .user = user->node.key,
+	    .guest = user->guest,
+	};
+
+	if (room->members.count <= PROTO_LIMIT_announce)
+		chat_room_tell(chat, room, &note, now);
+}
+
+struct chat_member *chat_room_join(struct chat *chat, struct chat_room *room,
+    struct chat_user *user, enum chat_role role, struct chat_time now)
+{
+	struct chat_member *member;
+
+	if (!chat_touch_member(chat, room, user))
+		return NULL;
+	member = chat_member_make(chat, room, user, role);
+	if (member == NULL)
+		return NULL;
 	for (struct list *at = user->sessions.next; at != &user->sessions; at = at->next)
 		chat_tell_attach(chat, list_entry(at, struct chat_session, in_user), room);
 	announce(chat, room, user, STORE_JOIN, now);
-	member->read = room->conv.seq;
+	member->joined = member->read = room->conv.seq;
 	return member;
 }
 
@@ -201,36 +304,81 @@ static void inherit(struct chat *chat, struct chat_room *room, struct chat_time 
 	struct chat_member *heir = list_entry(room->by_age.next, struct chat_member, age);
 	const struct chat_note note = {
 	    .kind = STORE_ROLE,
-	    .event = PROTO_EVENT_role,
 	    .author = heir->user,
 	    .user = heir->user->node.key,
 	    .role = "owner",
 	    .guest = heir->user->guest,
 	};
 
-	heir->role = CHAT_ROLE_OWNER;
-	room->owner_count++;
+	if (!chat_touch_member(chat, room, heir->user))
+		return;
+	chat_member_set_role(heir, CHAT_ROLE_OWNER);
 	chat_room_tell(chat, room, &note, now);
 }
 
-void chat_room_leave(struct chat *chat, struct chat_member *member, struct chat_time now)
+bool chat_room_leave(struct chat *chat, struct chat_member *member, struct chat_time now)
 {
-	announce(chat, member->room, member->user, STORE_LEAVE, now);
-	chat_room_remove(chat, member, now);
+	struct chat_room *room = member->room;
+
+	announce(chat, room, member->user, STORE_LEAVE, now);
+	return chat_room_remove(chat, member, now);
 }
 
-void chat_room_remove(struct chat *chat, struct chat_member *member, struct chat_time now)
+/* What hangs on the room goes with it, in the store, too. */
+static bool touch_all(struct chat *chat, struct chat_room *room)
+{
+	struct tree_node *node;
+
+	for (node = tree_first(&room->pins); node != NULL; node = tree_next(node))
+		if (!chat_touch_pin(chat, room, tree_entry(node, struct chat_pin, node)->target))
+			return false;
+	for (node = tree_first(&room->sanctions); node != NULL; node = tree_next(node))
+		if (!chat_touch_ban(chat, room, node->key))
+			return false;
+	for (struct list *at = room->invites.next; at != &room->invites; at = at->next)
+		if (!chat_touch_invite(chat, room,
+			list_entry(at, struct chat_invite, link)->user))
+			return false;
+	return chat_touch_room(chat, room) &&
+	       (!room->conv.kept || chat_trim(chat, room->conv.id, INT64_MAX));
+}
+
+bool chat_room_end(struct chat *chat, struct chat_room *room)
+{
+	/* The room is touched behind its members: on the way back it has to be there first. */
+	for (struct list *at = room->by_age.next; at != &room->by_age; at = at->next)
+		if (!chat_touch_member(chat, room, list_entry(at, struct chat_member, age)->user))
+			return false;
+	if (!touch_all(chat, room))
+		return false;
+	while (!list_is_empty(&room->by_age)) {
+		struct chat_member *member =
+		    list_entry(room->by_age.next, struct chat_member, age);
+		struct list *sessions = &member->user->sessions;
+
+		for (struct list *at = sessions->next; at != sessions; at = at->next)
+			chat_tell_detach(chat, list_entry(at, struct chat_session, in_user), room);
+		chat_member_free(member);
+	}
+	chat_room_free(chat, room);
+	return true;
+}
+
+bool chat_room_remove(struct chat *chat, struct chat_member *member, struct chat_time now)
 {
 	struct chat_room *room = member->room;
 	struct chat_user *user = member->user;
+	/* A guest's room goes with its last member; of others a guest is no keeper. */
+	bool last = room->members.count == 1 && (room->by_guest || !user->guest);
 
+	if (!chat_touch_member(chat, room, user) || (last && !touch_all(chat, room)))
+		return false;
 	for (struct list *at = user->sessions.next; at != &user->sessions; at = at->next)
 		chat_tell_detach(chat, list_entry(at, struct chat_session, in_user), room);
-	room->owner_count -= member->role == CHAT_ROLE_OWNER;
-	room->online_count -= user->session_count > 0;
-	member_free(member);
-	if (room->members.count == 0)
+	chat_member_free(member);
+	if (last)
 		chat_room_free(chat, room);
 	else if (room->owner_count == 0 && room->by_guest)
 		inherit(chat, room, now);
+	return true;
 }

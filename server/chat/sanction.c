@@ -23,6 +23,18 @@ struct chat_sanction *chat_sanction_find(struct chat_room *room, struct slice us
 	return NULL;
 }
 
+struct chat_sanction *chat_sanction_make(struct chat *chat, struct chat_room *room,
+    struct slice user)
+{
+	struct chat_sanction *sanction = calloc(1, sizeof *sanction);
+
+	if (sanction == NULL)
+		return NULL;
+	str_copy(sanction->user, sizeof sanction->user, user);
+	tree_put(&room->sanctions, &sanction->node, slice_of(sanction->user), chat_random(chat));
+	return sanction;
+}
+
 void chat_sanction_free(struct chat_room *room, struct chat_sanction *sanction)
 {
 	tree_remove(&room->sanctions, &sanction->node);
@@ -46,8 +58,7 @@ bool chat_invite_put(struct chat *chat, struct chat_room *room, struct chat_user
 	invite->user = user;
 	list_put(&room->invites, &invite->link);
 	tree_put(&user->invites, &invite->in_user, room->node.key, chat_random(chat));
-	if (++room->invite_count > PROTO_LIMIT_invites)
-		chat_invite_free(list_entry(room->invites.next, struct chat_invite, link));
+	room->invite_count++;
 	return true;
 }
 

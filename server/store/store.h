@@ -60,7 +60,6 @@ enum store_table { /* numbers are part of the format, too */
 	STORE_USERS = 1,
 	STORE_ROOMS = 2,
 	STORE_MEMBERS = 3,
-	STORE_READS = 4, /* read markers */
 	STORE_PAIRS = 5,
 	STORE_TOKENS = 6,
 	STORE_BANS = 7,
@@ -69,6 +68,8 @@ enum store_table { /* numbers are part of the format, too */
 	STORE_NONCES = 10,
 	STORE_CODES = 11, /* invite codes */
 	STORE_AUDIT = 12,
+	STORE_PINS = 13,
+	STORE_NUMBERS = 14, /* counters of the core */
 };
 
 struct store_record {

@@ -1,0 +1,90 @@
+/*
+ * The start: the state is read from the store's keyed records, and where each conversation is from
+ * the log. Never the whole log.
+ */
+#include "chat/chat_private.h"
+
+struct loading {
+	struct chat *chat;
+	enum store_table table;
+	struct chat_time now;
+	uint64_t count;
+	bool failed;
+};
+
+/* What was kept for a time that is over is not loaded; the store drops it when it is next touched. */
+static bool is_over(const struct loading *loading, struct slice key)
+{
+	struct chat *chat = loading->chat;
+	struct chat_user *user;
+	struct chat_nonce *nonce;
+
+	if (loading->table != STORE_NONCES || key.len < 8)
+		return false;
+	user = chat_user_by_id(chat, chat_id_of_key(slice_make(key.ptr, 8)));
+	if (user == NULL)
+		return false;
+	nonce = tree_entry(tree_find(&user->nonces, slice_make(key.ptr + 8, key.len - 8)),
+	    struct chat_nonce, node);
+	return nonce != NULL && nonce->expires_ms <= loading->now.unix_ms;
+}
+
+static bool take_record(void *arg, struct slice key, struct slice value)
+{
+	struct loading *loading = arg;
+
+	loading->failed = !chat_record_apply(loading->chat, loading->table, key, &value);
+	if (!loading->failed && is_over(loading, key))
+		chat_record_apply(loading->chat, loading->table, key, NULL);
+	loading->count++;
+	return !loading->failed;
+}
+
+static enum status load_table(struct loading *loading, struct error *err)
+{
+	struct store *store = loading->chat->options.store;
+	enum status status = store->ops->load(store, loading->table, take_record, loading, err);
+
+	if (status == STATUS_OK && loading->failed)
+		return error_set(err, STATUS_INVALID,
+		    "record %llu of table %d in the store cannot be read: restore a backup",
+		    (unsigned long long)loading->count, (int)loading->table);
+	return status;
+}
+
+static enum status load_convs(struct chat *chat, struct error *err)
+{
+	struct store *store = chat->options.store;
+	struct tree_node *node;
+
+	for (node = tree_first(&chat->convs); node != NULL; node = tree_next(node)) {
+		struct chat_conv *conv = tree_entry(node, struct chat_conv, node);
+		enum status status;
+
+		if (!conv->kept)
+			continue;
+		status = store->ops->last(store, conv->id, &conv->seq, &conv->time_ms,
+		    &conv->first, err);
+		if (status != STATUS_OK)
+			return status;
+		conv->released = conv->seq;
+	}
+	return STATUS_OK;
+}
+
+enum status chat_load(struct chat *chat, struct chat_time now, struct error *err)
+{
+	/* What others hang on comes first. */
+	static const enum store_table tables[] = {STORE_NUMBERS, STORE_USERS, STORE_ROOMS,
+	    STORE_MEMBERS, STORE_PAIRS, STORE_BANS, STORE_INVITES, STORE_BLOCKS, STORE_TOKENS,
+	    STORE_CODES, STORE_PINS, STORE_NONCES};
+	struct loading loading = {.chat = chat, .now = now};
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; status == STATUS_OK && i < sizeof tables / sizeof *tables; i++) {
+		loading.table = tables[i];
+		loading.count = 0;
+		status = load_table(&loading, err);
+	}
+	return status == STATUS_OK ? load_convs(chat, err) : status;
+}
