@@ -8,11 +8,11 @@
  *     an address                      20 at once, then one in 5 s
  *
  * Remembers only buckets that are not full, at most LOGIN_THROTTLE_MAX of each kind; beyond that the
- * one that was used longest ago is forgotten. What an attacker gains by filling the tables: it
- * takes thousands of addresses at once, since each has few tries; then the pairs are forgotten early, and
- * each of those addresses may spend on one account what it may spend in all, one try in 5 s; and
- * when the addresses are forgotten too, as much as as many fresh addresses could. Nobody is locked
- * out by it.
+ * one that was used longest ago is forgotten. What an attacker gains by filling the tables: the
+ * one of pairs takes hundreds of addresses that try all the time; then pairs are forgotten early,
+ * and each address may spend on one account what it may spend in all, one try in 5 s. The one of
+ * addresses takes as many addresses as it holds; whoever has more is slowed down no longer here,
+ * and by the pool's queue for hashing alone. Nobody else is locked out by either.
  *
  * Pure: time is passed in, and one that goes backwards counts as standing still. One thread at a
  * time.
