@@ -3,6 +3,7 @@
 #   confab::cjson    cJSON, the system's where it is new enough, else from source
 #   confab::uv       libuv, likewise
 #   confab::sqlite   SQLite 3.40 or newer, likewise
+#   confab::sodium   libsodium 1.0.18 or newer, likewise
 # The sources are brought by scripts/deps.sh.
 
 set(CONFAB_DEPS_DIR "$ENV{CONFAB_DEPS_DIR}" CACHE PATH "Where scripts/deps.sh has put the sources")
@@ -16,7 +17,8 @@ endif()
 
 function(confab_need_source name)
     if(NOT EXISTS "${CONFAB_DEPS_DIR}/${name}/CMakeLists.txt" AND
-       NOT EXISTS "${CONFAB_DEPS_DIR}/${name}/${name}.c")
+       NOT EXISTS "${CONFAB_DEPS_DIR}/${name}/${name}.c" AND
+       NOT EXISTS "${CONFAB_DEPS_DIR}/${name}/src/${name}")
         message(FATAL_ERROR
             "No source of ${name} in ${CONFAB_DEPS_DIR}: run scripts/deps.sh "
             "(for a Windows build: scripts/deps.sh --windows) and configure again.")
@@ -139,6 +141,7 @@ if(PkgConfig_FOUND AND NOT CMAKE_CROSSCOMPILING)
     pkg_check_modules(CJSON QUIET IMPORTED_TARGET libcjson>=1.7.15)
     pkg_check_modules(UV QUIET IMPORTED_TARGET libuv>=1.44)
     pkg_check_modules(SQLITE QUIET IMPORTED_TARGET sqlite3>=3.40)
+    pkg_check_modules(SODIUM QUIET IMPORTED_TARGET libsodium>=1.0.18)
 endif()
 add_library(confab_cjson INTERFACE)
 if(TARGET PkgConfig::CJSON)
@@ -189,4 +192,49 @@ else()
     target_link_libraries(confab_sqlite INTERFACE sqlite3_static)
 endif()
 add_library(confab::sqlite ALIAS confab_sqlite)
+
+# --- libsodium -------------------------------------------------------------------------------
+add_library(confab_sodium INTERFACE)
+if(TARGET PkgConfig::SODIUM)
+    target_link_libraries(confab_sodium INTERFACE PkgConfig::SODIUM)
+else()
+    confab_need_source(libsodium)
+    # Its configure script is not in every source package (Debian 13's has none), so its sources
+    # are compiled here, with what that script finds on the systems that we build for. All of
+    # them: what is not called is not linked. The assembler files stay out.
+    set(sodium_dir "${CONFAB_DEPS_DIR}/libsodium")
+    set(sodium_include "${CMAKE_BINARY_DIR}/deps/libsodium/include")
+    file(GLOB_RECURSE sodium_sources "${sodium_dir}/src/libsodium/*.c")
+    add_library(sodium_static STATIC EXCLUDE_FROM_ALL ${sodium_sources})
+    # Its headers, with the generated one as upstream keeps it for compilers without configure.
+    file(COPY "${sodium_dir}/src/libsodium/include/" DESTINATION "${sodium_include}"
+        FILES_MATCHING PATTERN "*.h")
+    configure_file("${sodium_dir}/builds/msvc/version.h" "${sodium_include}/sodium/version.h"
+        COPYONLY)
+    target_include_directories(sodium_static
+        SYSTEM PUBLIC "$<BUILD_INTERFACE:${sodium_include}>" PRIVATE "${sodium_include}/sodium")
+    target_compile_definitions(sodium_static PUBLIC SODIUM_STATIC=1 PRIVATE CONFIGURED=1
+        NATIVE_LITTLE_ENDIAN=1 HAVE_ATOMIC_OPS=1 HAVE_C11_MEMORY_FENCES=1
+        HAVE_GCC_MEMORY_FENCES=1 HAVE_INLINE_ASM=1 HAVE_TI_MODE=1)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+        # Which of these the processor has is asked at run time. No AVX: gcc spills its registers
+        # to a stack that is aligned to 16 bytes only on Windows, and the program crashes
+        # (gcc's bug 54412); libsodium's own configure script would switch it on.
+        target_compile_definitions(sodium_static PRIVATE HAVE_CPUID=1 HAVE_MMINTRIN_H=1
+            HAVE_EMMINTRIN_H=1 HAVE_PMMINTRIN_H=1 HAVE_TMMINTRIN_H=1 HAVE_SMMINTRIN_H=1)
+    endif()
+    if(UNIX)
+        target_compile_definitions(sodium_static PRIVATE HAVE_PTHREAD=1 HAVE_WEAK_SYMBOLS=1
+            HAVE_EXPLICIT_BZERO=1 HAVE_GETPID=1 HAVE_NANOSLEEP=1 HAVE_SYS_RANDOM_H=1
+            HAVE_GETRANDOM=1 HAVE_SYS_PARAM_H=1 HAVE_SYS_MMAN_H=1 HAVE_MMAP=1 HAVE_MPROTECT=1
+            HAVE_MLOCK=1 HAVE_MADVISE=1 HAVE_POSIX_MEMALIGN=1)
+    endif()
+    target_compile_options(sodium_static PRIVATE -fno-strict-aliasing -fno-strict-overflow)
+    confab_quiet(sodium_static)
+    if(WIN32)
+        target_link_libraries(sodium_static PUBLIC advapi32)
+    endif()
+    target_link_libraries(confab_sodium INTERFACE sodium_static)
+endif()
+add_library(confab::sodium ALIAS confab_sodium)
 find_package(Threads REQUIRED)

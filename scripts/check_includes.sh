@@ -49,6 +49,8 @@ forbid "libuv is for proto/os, proto/net/loop* and proto/net/conn.c only" \
     "$inc(uv\.h|uv/)" '' '^proto/(os/|net/loop[^/]*$|net/conn\.c$)'
 forbid "SQLite is for server/store/store_sqlite* and the store's tests only" \
     "${inc}sqlite3" '' '^(server/store/store_sqlite|tests/unit/store/)'
+forbid "libsodium is for server/passwords.c and its test only" \
+    "${inc}sodium(\.h|/)" '' '^(server/passwords\.c|tests/unit/server/passwords_test\.c)$'
 
 # Systems: what differs lives in pairs of files.
 windows='(windows|winsock2?|ws2tcpip|ws2def|mswsock|mstcpip|windef|winbase|wincrypt|wincon'

@@ -2,7 +2,7 @@
 # Brings the sources of the libraries that are built with the project into a cache folder.
 #
 #   scripts/deps.sh            mbedTLS (always built here, with our own configuration)
-#   scripts/deps.sh --windows  that, and cJSON, libuv and SQLite for the Windows cross build
+#   scripts/deps.sh --windows  that, and cJSON, libsodium, libuv and SQLite for the Windows cross build
 #
 # The sources come as Debian source packages, whose signatures apt checks, newest first over the
 # suites sid and trixie; the system's own apt configuration is read but not touched. Where no
@@ -12,6 +12,7 @@ set -euo pipefail
 
 MBEDTLS_PIN="3.6.7 a7e8bcbec0e6f761b4af24f25677626b35f762f68eef79c08677a363212d11f6"
 CJSON_PIN="1.7.18 3aa806844a03442c00769b83e99970be70fbef03735ff898f4811dd03b9f5ee5"
+LIBSODIUM_PIN="1.0.22 5838bb0c3da6148c24ebe531d1ed1297de9a87aea77d426bcd99f289e681631c"
 LIBUV_PIN="1.50.0 ec9de6ecf2a780fd2afb3b007947d2cd57c3bb17f3b9e721a66774980d35cd4d"
 # SQLite's one large file as the package better-sqlite3 carries it, fetched by npm.
 SQLITE_PIN="12.4.1 14398acbf00d1e8fe0a2753df7d4f15c13138e4b874f4e6e96791f65b4536d0d"
@@ -161,6 +162,13 @@ if [ $want_windows = yes ]; then
             from_upstream cjson "$version" "$sha" \
                 "https://github.com/DaveGamble/cJSON/archive/refs/tags/v$version.tar.gz" \
                 "$deps_dir/cjson" || exit 1
+    fi
+    if [ ! -d "$deps_dir/libsodium" ]; then
+        read -r version sha <<<"$LIBSODIUM_PIN"
+        from_apt libsodium '^1\.0\.(1[89]|[2-9][0-9])' "$deps_dir/libsodium" ||
+            from_upstream libsodium "$version" "$sha" \
+                "https://github.com/jedisct1/libsodium/archive/refs/tags/$version-RELEASE.tar.gz" \
+                "$deps_dir/libsodium" || exit 1
     fi
     if [ ! -d "$deps_dir/libuv" ]; then
         read -r version sha <<<"$LIBUV_PIN"

@@ -56,8 +56,8 @@ install_now() {
 
 need_build_tools() {
     need gcc=gcc libc6-dev cmake=cmake ninja=ninja-build pkg-config=pkg-config ccache=ccache \
-        libuv1-dev libcjson-dev libsqlite3-dev ca-certificates curl=curl bzip2=bzip2 xz=xz-utils \
-        flock=util-linux debian-archive-keyring
+        libuv1-dev libcjson-dev libsqlite3-dev libsodium-dev ca-certificates curl=curl bzip2=bzip2 \
+        xz=xz-utils flock=util-linux debian-archive-keyring
     local version
     version=$(cmake --version | sed -n '1s/[^0-9]*\([0-9]*\.[0-9]*\).*/\1/p')
     [ "$(printf '%s\n' 3.25 "$version" | sort -V | head -n 1)" = 3.25 ] ||

@@ -80,7 +80,7 @@ void client_pause(struct client *client)
 
 void client_resume(struct client *client)
 {
-	if (client->paused && !client->logging_in && client->unanswered < PROTO_LIMIT_unanswered &&
+	if (client->paused && !client->holding && client->unanswered < PROTO_LIMIT_unanswered &&
 	    list_is_empty(&client->congested)) {
 		client->paused = false;
 		if (client->conn != NULL)
@@ -92,9 +92,9 @@ static void answered(struct client *client)
 {
 	assert(client->unanswered > 0);
 	client->unanswered--;
-	/* Nothing behind a login was read, so it is the last to be answered. */
+	/* Nothing behind it was read, so it is the last to be answered. */
 	if (client->unanswered == 0)
-		client->logging_in = false;
+		client->holding = false;
 	client_resume(client);
 	if (client->unanswered > 0 || client->conn == NULL)
 		return;
@@ -173,16 +173,34 @@ static bool pay(struct client *client, const struct request *request, unsigned p
 	return true;
 }
 
-static void carry_out(struct client *client, const struct request *request)
+/* Those that slow work is done for, and whose effect the next request must see. */
+static bool holds_next(enum proto_cmd cmd)
+{
+	switch (cmd) {
+	case PROTO_CMD_login:
+	case PROTO_CMD_register:
+	case PROTO_CMD_passwd:
+	case PROTO_CMD_edit:
+	case PROTO_CMD_delete:
+	case PROTO_CMD_react:
+	case PROTO_CMD_unreact:
+	case PROTO_CMD_pin:
+	case PROTO_CMD_unpin:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void carry_out(struct client *client, struct request *request)
 {
 	struct worker *worker = client->worker;
 
 	client->unanswered++;
 	if (engine_request(worker->options->engine, client->session, request) == CHAT_ANSWERED)
 		answered(client);
-	if (request->cmd == PROTO_CMD_login) {
-		/* Until its reply or, where none was wanted, CHAT_ITEM_LOGIN comes back. */
-		client->logging_in = true;
+	if (holds_next(request->cmd) && client->unanswered > 0) {
+		client->holding = true;
 		client_pause(client);
 	}
 	if (client->unanswered >= PROTO_LIMIT_unanswered)
@@ -408,8 +426,6 @@ void client_take_item(struct client *client, const struct chat_item *item)
 		break;
 	case CHAT_ITEM_LOGIN:
 		client->user = item->user;
-		client->logging_in = false;
-		client_resume(client);
 		if (client->conn != NULL) {
 			conn_set_line_max(client->conn, worker->options->line_max);
 			conn_set_timer(client->conn, worker->options->idle_ms);

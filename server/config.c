@@ -375,6 +375,18 @@ static enum status read_file(struct config *config, const char *dir, struct erro
 	return status;
 }
 
+static char *data_dir(void)
+{
+	struct buf path;
+	char *copy = NULL;
+
+	buf_init(&path, 8192);
+	if (path_standard(PATH_DATA_SERVER, &path, NULL) == STATUS_OK)
+		copy = str_dup(buf_slice(&path));
+	buf_release(&path);
+	return copy;
+}
+
 /* Files that are there without being named: the certificate beside the configuration. */
 static void fill_places(struct config *config, const char *dir)
 {
@@ -391,6 +403,8 @@ static void fill_places(struct config *config, const char *dir)
 	}
 	if (config_text(config, CONFIG_data) == NULL && config_text(config, CONFIG_dir) != NULL)
 		config->value[CONFIG_data].text = joined(config_text(config, CONFIG_dir), "data");
+	if (config_text(config, CONFIG_data) == NULL)
+		config->value[CONFIG_data].text = data_dir();
 }
 
 enum status config_load(struct config *config, int argc, char *const *argv, struct error *err)

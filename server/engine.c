@@ -5,10 +5,15 @@
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/thread.h"
+#include "passwords.h"
+#include "pool.h"
 #include "worker.h"
+
+#define POOL_THREADS 4
 
 struct engine {
 	struct mutex *mutex;
+	struct pool *pool;
 	struct chat *chat;
 	struct store *store;
 	unsigned worker_count;
@@ -30,52 +35,135 @@ static void post(void *arg, struct chat_item *item)
 static void store_done(void *arg, uint64_t ticket, enum status status)
 {
 	struct engine *engine = arg;
+	bool first = false;
 
-	/* What was not stored is never told. The store of this version cannot fail; rolling back comes
-	 * with one that can. */
-	if (status != STATUS_OK) {
-		log_error("store", "a batch was not stored: %s", status_text(status));
-		return;
-	}
 	mutex_lock(engine->mutex);
-	chat_committed(engine->chat, ticket);
+	if (status == STATUS_OK)
+		chat_committed(engine->chat, ticket);
+	else
+		first = chat_failed(engine->chat, ticket, time_now());
 	mutex_unlock(engine->mutex);
+	/* One report takes everything back; those about the rest of it find nothing more. */
+	if (!first)
+		return;
+	log_error("store", "nothing can be stored: %s; what was not acknowledged is taken back",
+	    status_text(status));
+	engine->store->ops->resume(engine->store);
 }
 
-enum status engine_new(const struct chat_options *options, struct engine **ret)
+/* --- Slow work ------------------------------------------------------------------------------ */
+
+struct work {
+	struct engine *engine;
+	struct chat_job *job;
+};
+
+static void run_job(void *arg)
 {
+	struct work *work = arg;
+	struct engine *engine = work->engine;
+
+	chat_job_run(work->job);
+	mutex_lock(engine->mutex);
+	chat_job_done(engine->chat, work->job, time_now());
+	mutex_unlock(engine->mutex);
+	free(work);
+}
+
+static void cancel_job(void *arg)
+{
+	struct work *work = arg;
+	struct engine *engine = work->engine;
+
+	mutex_lock(engine->mutex);
+	chat_job_refused(engine->chat, work->job, time_now());
+	mutex_unlock(engine->mutex);
+	free(work);
+}
+
+/* Called with the lock. What cannot be taken is refused by the next tick: not from in here. */
+static void submit(void *arg, struct chat_job *job)
+{
+	struct engine *engine = arg;
+	struct work *work = malloc(sizeof *work);
+
+	if (work != NULL) {
+		*work = (struct work){engine, job};
+		if (pool_put(engine->pool, chat_job_hashes(job) ? POOL_HASH : POOL_READ, run_job,
+			cancel_job, work) == STATUS_OK)
+			return;
+		free(work);
+	}
+	chat_job_refuse_later(engine->chat, job);
+}
+
+static enum status begin(struct engine *engine, const struct chat_options *options,
+    struct error *err)
+{
+	static const struct chat_secrets secrets = {
+	    .hash = password_hash,
+	    .verify = password_verify,
+	    .token_new = token_new,
+	    .token_hash = token_hash,
+	};
 	struct chat_options own = *options;
+
+	own.post = post;
+	own.submit = submit;
+	own.post_arg = engine;
+	own.secrets = &secrets;
+	engine->store->done = store_done;
+	engine->store->done_arg = engine;
+	engine->mutex = mutex_new();
+	engine->pool = pool_new(POOL_THREADS);
+	engine->chat = chat_new(&own);
+	if (engine->pool == NULL || engine->chat == NULL)
+		return error_set(err, STATUS_NOMEM, "out of memory");
+	return chat_load(engine->chat, time_now(), err);
+}
+
+enum status engine_new(const struct chat_options *options, struct engine **ret, struct error *err)
+{
 	struct engine *engine =
 	    calloc(1, sizeof *engine + options->workers * sizeof engine->workers[0]);
+	enum status status;
 
-	if (engine == NULL)
-		return STATUS_NOMEM;
+	if (engine == NULL) {
+		options->store->ops->close(options->store);
+		return error_set(err, STATUS_NOMEM, "out of memory");
+	}
 	engine->worker_count = options->workers;
-	engine->mutex = mutex_new();
-	engine->store = store_memory_new();
-	own.store = engine->store;
-	own.post = post;
-	own.post_arg = engine;
-	if (engine->store != NULL) {
-		engine->store->done = store_done;
-		engine->store->done_arg = engine;
-		engine->chat = chat_new(&own);
-	}
-	if (engine->chat == NULL) {
+	engine->store = options->store;
+	status = begin(engine, options, err);
+	if (status == STATUS_OK)
+		*ret = engine;
+	else
 		engine_free(engine);
-		return STATUS_NOMEM;
-	}
-	*ret = engine;
-	return STATUS_OK;
+	return status;
+}
+
+void engine_settle(struct engine *engine)
+{
+	struct store *store = engine->store;
+
+	pool_stop(engine->pool);
+	engine->pool = NULL;
+	engine->store = NULL;
+	if (store == NULL)
+		return;
+	/* Closing reports what is still open. */
+	store->ops->close(store);
+	mutex_lock(engine->mutex);
+	if (engine->chat != NULL)
+		chat_end_store(engine->chat);
+	mutex_unlock(engine->mutex);
 }
 
 void engine_free(struct engine *engine)
 {
 	if (engine == NULL)
 		return;
-	/* Closing a store may still report tickets. */
-	if (engine->store != NULL)
-		engine->store->ops->close(engine->store);
+	engine_settle(engine);
 	chat_free(engine->chat);
 	mutex_free(engine->mutex);
 	free(engine);
@@ -115,7 +203,7 @@ void engine_session_close(struct engine *engine, struct chat_session *session)
 }
 
 enum chat_answer engine_request(struct engine *engine, struct chat_session *session,
-    const struct request *request)
+    struct request *request)
 {
 	enum chat_answer answer;
 

@@ -11,9 +11,16 @@
 struct engine;
 struct worker;
 
-/* `options`: everything but post, post_arg and store, which are the engine's own. NOMEM. */
-enum status engine_new(const struct chat_options *options, struct engine **ret);
+/* `options`: everything but post, submit, post_arg and secrets, which are the engine's own. Takes
+ * options->store over, also when it fails, and reads the state from it. NOMEM, or what the store
+ * says. */
+enum status engine_new(const struct chat_options *options, struct engine **ret,
+    struct error *err);
 void engine_free(struct engine *engine);
+
+/* Everything that was appended is committed and released, slow work ends, and the store is closed:
+ * when all workers are silent, and before they stop. */
+void engine_settle(struct engine *engine);
 
 /* Before workers run: whose mailbox worker `index` is. */
 void engine_set_worker(struct engine *engine, unsigned index, struct worker *worker);
@@ -24,7 +31,7 @@ struct chat_session *engine_session_open(struct engine *engine, const struct cha
     unsigned worker, void *conn);
 void engine_session_close(struct engine *engine, struct chat_session *session);
 enum chat_answer engine_request(struct engine *engine, struct chat_session *session,
-    const struct request *request);
+    struct request *request);
 bool engine_tick(struct engine *engine);
 void engine_count(struct engine *engine, struct chat_counts *ret);
 

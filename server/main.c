@@ -14,6 +14,8 @@
 #include "os/program.h"
 #include "os/random.h"
 #include "os/thread.h"
+#include "passwords.h"
+#include "store/store_sqlite.h"
 #include "worker.h"
 
 #define PEM_MAX (4u << 20)   /* bytes of a certificate, chain or list */
@@ -194,6 +196,8 @@ static enum status make_engine(struct server *server, struct error *err)
 	    .guests = config_number(config, CONFIG_guests) != 0,
 	    .certificates = config_text(config, CONFIG_client_ca) != NULL,
 	    .auto_create = config_number(config, CONFIG_auto_create) == 0, /* "yes" is first */
+	    .registration =
+		(enum chat_registration)config_number(config, CONFIG_registration),
 	    .workers = server->worker_count,
 	    .seed = random_u64(),
 	    .id_seed = random_u64(),
@@ -203,13 +207,24 @@ static enum status make_engine(struct server *server, struct error *err)
 	    .idle_s = config_number(config, CONFIG_idle_time),
 	    .ping_s = config_number(config, CONFIG_ping_time),
 	};
+	enum status status;
 
 	if (!options.guests && !options.certificates)
 		log_warn("server", "nobody can log in: switch guests on (--guests) or name the "
 				   "authority of client certificates (--client-ca FILE)");
-	if (engine_new(&options, &server->engine) != STATUS_OK)
-		return error_set(err, STATUS_NOMEM, "out of memory");
-	return STATUS_OK;
+	if (config_text(config, CONFIG_data) == NULL)
+		return error_set(err, STATUS_USAGE,
+		    "no folder for what is kept: name one with --data DIR");
+	status = passwords_startup(err);
+	if (status == STATUS_OK)
+		status = store_sqlite_open(config_text(config, CONFIG_data),
+		    config_number(config, CONFIG_durability) == 0 ? STORE_FULL : STORE_NORMAL,
+		    &options.store, err);
+	if (status == STATUS_OK) {
+		options.epoch = store_sqlite_epoch(options.store);
+		status = engine_new(&options, &server->engine, err);
+	}
+	return status;
 }
 
 static enum status open_listener(struct server *server, struct error *err)
@@ -264,6 +279,8 @@ static void stop(struct server *server)
 	listener_stop(server->listener);
 	each_worker(server, worker_silence);
 	each_worker(server, worker_wait_silent);
+	if (server->engine != NULL)
+		engine_settle(server->engine);
 	each_worker(server, worker_stop);
 	each_worker(server, worker_join);
 	each_worker(server, worker_free);

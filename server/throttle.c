@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/ip.h"
 #include "base/rng.h"
 #include "base/tree.h"
 #include "os/random.h"
@@ -47,10 +48,9 @@ void throttle_free(struct throttle *throttle)
 	free(throttle);
 }
 
-/* What counts as one address: whoever has an IPv6 /64 has all of its 2^64. */
 static struct slice key_of(const struct socket_address *address)
 {
-	return slice_make((const char *)address->bytes, address->is_ipv6 ? 8 : 4);
+	return ip_network(address->bytes, address->is_ipv6);
 }
 
 static enum throttle_answer enter(struct throttle *throttle, const struct socket_address *peer)

@@ -29,7 +29,7 @@ struct client {
 	unsigned bad_json; /* in a row */
 	unsigned refusals; /* rate_limited in a row */
 	bool paused, ping_sent, peer_done, finishing;
-	bool logging_in; /* what comes behind a login waits for its end: PROTOCOL.md, 4.3 */
+	bool holding; /* what comes behind waits for the last request's end: PROTOCOL.md, 4.3 */
 	bool ending;     /* goodbye with `why_ending` as soon as all is answered */
 	enum proto_reason why_ending;
 };

@@ -119,6 +119,14 @@ static enum status user_dir(
 	return status;
 }
 
+static bool serves_the_system(void)
+{
+	struct stat info;
+
+	return geteuid() == 0 ||
+	       (stat("/var/lib/confab", &info) == 0 && info.st_uid == geteuid());
+}
+
 enum status path_standard(enum path_dir which, struct buf *to, struct error *err)
 {
 	switch (which) {
@@ -132,6 +140,8 @@ enum status path_standard(enum path_dir which, struct buf *to, struct error *err
 	case PATH_DATA_SYSTEM:
 		buf_put_str(to, "/var/lib/confab");
 		return STATUS_OK;
+	case PATH_DATA_SERVER:
+		return path_standard(serves_the_system() ? PATH_DATA_SYSTEM : PATH_DATA_USER, to, err);
 	}
 	return error_set(err, STATUS_NOT_FOUND, "no such folder");
 }

@@ -160,6 +160,14 @@ bool file_is_exposed(const char *path)
 	return false;
 }
 
+/* Services run in session 0, people do not. */
+static bool is_service(void)
+{
+	DWORD session;
+
+	return ProcessIdToSessionId(GetCurrentProcessId(), &session) && session == 0;
+}
+
 enum status path_standard(enum path_dir which, struct buf *to, struct error *err)
 {
 	static const char *const variables[] = {
@@ -168,7 +176,11 @@ enum status path_standard(enum path_dir which, struct buf *to, struct error *err
 	    [PATH_DATA_USER] = "LOCALAPPDATA",
 	    [PATH_DATA_SYSTEM] = "ProgramData",
 	};
-	char *base = program_env(variables[which]);
+	char *base;
+
+	if (which == PATH_DATA_SERVER)
+		which = is_service() ? PATH_DATA_SYSTEM : PATH_DATA_USER;
+	base = program_env(variables[which]);
 
 	if (base == NULL || base[0] == '\0') {
 		free(base);

@@ -47,6 +47,8 @@ static struct blob *make_welcome(struct chat *chat)
 	json_put_str(&w, "name", chat->name);
 	json_put_str(&w, "epoch", chat->epoch);
 	json_open_array(&w, "auth");
+	json_put_str(&w, NULL, "password");
+	json_put_str(&w, NULL, "token");
 	if (chat->options.certificates)
 		json_put_str(&w, NULL, "certificate");
 	if (chat->options.guests)
@@ -77,11 +79,15 @@ struct chat *chat_new(const struct chat_options *options)
 	list_init(&chat->offline);
 	list_init(&chat->pending);
 	list_init(&chat->sessions);
+	list_init(&chat->refused);
 	buf_init(&chat->scratch, PROTO_LIMIT_reply);
 	buf_init(&chat->extra, CHAT_EXTRA_MAX);
 	buf_init(&chat->records, CHAT_RECORDS_MAX);
 	chat->next_id = 1;
-	chat_id_new(chat, chat->epoch);
+	if (options->epoch != NULL)
+		str_copy(chat->epoch, sizeof chat->epoch, slice_of(options->epoch));
+	else
+		chat_id_new(chat, chat->epoch);
 	chat->name = str_dup(slice_of(options->name));
 	if (options->motd != NULL)
 		chat->motd = str_dup(slice_of(options->motd));
@@ -124,6 +130,9 @@ void chat_free(struct chat *chat)
 		chat_undo_release(unit);
 		free(unit);
 	}
+	while (!list_is_empty(&chat->refused))
+		chat_job_free(chat,
+		    list_entry(list_take(&chat->refused), struct chat_job, link));
 	while (chat->codes.root != NULL)
 		chat_code_free(chat, tree_entry(chat->codes.root, struct chat_code, node));
 	while (!list_is_empty(&chat->sessions))
@@ -153,8 +162,14 @@ void chat_count(const struct chat *chat, struct chat_counts *ret)
 	ret->rooms = chat->rooms.count;
 }
 
+void chat_end_store(struct chat *chat)
+{
+	chat->options.store = NULL;
+}
+
 bool chat_tick(struct chat *chat, struct chat_time now)
 {
+	chat_job_refuse_all(chat, now);
 	return chat_presence_tick(chat, now);
 }
 

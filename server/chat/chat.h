@@ -70,9 +70,13 @@ struct chat_item {
 
 void chat_item_free(struct chat_item *item);
 
+enum chat_registration { CHAT_REGISTRATION_CLOSED, CHAT_REGISTRATION_INVITE, CHAT_REGISTRATION_OPEN };
+
 struct chat_options {
 	const char *name;  /* of the server, for the greeting */
 	const char *motd;  /* or NULL */
+	const char *epoch; /* of what the store keeps; copied */
+	enum chat_registration registration;
 	bool guests;	   /* may guests log in? */
 	bool certificates; /* are client certificates accepted? */
 	bool auto_create;  /* does `join` create a room that is not there? */
@@ -90,7 +94,7 @@ struct chat_options {
 	 * functions below, must not call them. */
 	void (*post)(void *arg, struct chat_item *item);
 	/* Has slow work done: chat_job_run by some thread without the lock, then chat_job_done with
-	 * it; or, if it can't be taken, chat_job_refused, later. Must not call them itself. */
+	 * it; or, if it can't be taken, chat_job_refuse_later at once. */
 	void (*submit)(void *arg, struct chat_job *job);
 	void *post_arg; /* of both */
 };
@@ -140,10 +144,15 @@ bool chat_failed(struct chat *chat, uint64_t ticket, struct chat_time now);
 void chat_job_run(struct chat_job *job);
 bool chat_job_hashes(const struct chat_job *job); /* is it a password's? */
 void chat_job_done(struct chat *chat, struct chat_job *job, struct chat_time now);
+/* It will be refused by the next tick; and it is refused now (not from within submit). */
+void chat_job_refuse_later(struct chat *chat, struct chat_job *job);
 void chat_job_refused(struct chat *chat, struct chat_job *job, struct chat_time now);
 
 /* Reads the state from the store, before the first session. NOMEM, or what the store says. */
 enum status chat_load(struct chat *chat, struct chat_time now, struct error *err);
+
+/* The store has been closed: from now on nothing is kept. */
+void chat_end_store(struct chat *chat);
 
 /* What is due by time (presence), at least once a second. A thousand people whose network went may
  * be due at once: true if more is left for another call, soon but after others had the lock. */

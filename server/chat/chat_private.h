@@ -292,6 +292,7 @@ struct chat {
 	size_t extra_from;
 	struct buf records; /* values on their way to the store */
 	struct list pending;
+	struct list refused; /* jobs that nobody could take */
 	/* While a unit is undone: the slot that its room must get back. */
 	uint64_t undone_room;
 	uint32_t undone_slot;
@@ -444,6 +445,7 @@ struct chat_job {
 	bool (*done)(struct chat_call *call, struct chat_job *job);
 	/* Frees what the larger struct holds, but not the struct itself. */
 	void (*release)(struct chat_job *job);
+	struct list link; /* in chat->refused */
 	bool hash; /* is it a password's? */
 	bool quiet; /* no request waits for it; `done` starts no reply */
 	struct store *store;
@@ -462,6 +464,7 @@ void *chat_job_make(struct chat *chat, struct chat_session *session, size_t size
     void (*run)(struct chat_job *job), bool (*done)(struct chat_call *call, struct chat_job *job));
 /* Hands it over. With the pool full it fails at once: `unavailable`, or `auth_unavailable`. */
 void chat_job_start(struct chat *chat, struct chat_job *job);
+void chat_job_refuse_all(struct chat *chat, struct chat_time now);
 void chat_job_free(struct chat *chat, struct chat_job *job);
 
 /* --- user.c: users, their nonces, pairs and presence ---------------------------------------- */

@@ -14,6 +14,7 @@ void *chat_job_make(struct chat *chat, struct chat_session *session, size_t size
 
 	if (job == NULL)
 		return NULL;
+	list_init(&job->link);
 	job->run = run;
 	job->done = done;
 	job->store = chat->options.store;
@@ -103,6 +104,19 @@ void chat_job_refused(struct chat *chat, struct chat_job *job, struct chat_time 
 	if (job->session == NULL || !job->session->closed)
 		finish(chat, job, false, now);
 	chat_job_free(chat, job);
+}
+
+void chat_job_refuse_later(struct chat *chat, struct chat_job *job)
+{
+	list_put(&chat->refused, &job->link);
+}
+
+void chat_job_refuse_all(struct chat *chat, struct chat_time now)
+{
+	struct list *at;
+
+	while ((at = list_take(&chat->refused)) != NULL)
+		chat_job_refused(chat, list_entry(at, struct chat_job, link), now);
 }
 
 void chat_job_start(struct chat *chat, struct chat_job *job)

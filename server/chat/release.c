@@ -169,7 +169,7 @@ static enum status append(struct chat *chat, struct chat_unit *unit)
 	batch.records = records;
 	if (records != NULL && at != NULL &&
 	    put_records(chat, unit, records, at, &batch.record_count)) {
-		if (batch.entry_count + batch.record_count + batch.trim_count == 0)
+		if (store == NULL || batch.entry_count + batch.record_count + batch.trim_count == 0)
 			status = STATUS_OK;
 		else
 			status = store->ops->append(store, &batch, unit->ticket);

@@ -134,7 +134,13 @@ void world_free(struct world *world)
 unsigned world_connect(struct world *world, const char *cert_user)
 {
 	struct world_session *session = &world->session[world->count];
-	struct chat_peer peer = {"192.0.2.1", "TLSv1.3", "TLS_AES_128_GCM_SHA256", "", cert_user};
+	struct chat_peer peer = {
+	    .address = "192.0.2.1",
+	    .tls_version = "TLSv1.3",
+	    .tls_cipher = "TLS_AES_128_GCM_SHA256",
+	    .fingerprint = "",
+	    .user = cert_user,
+	};
 
 	CHECK(world->count < WORLD_SESSIONS);
 	buf_init(&session->lines, 1 << 24);
