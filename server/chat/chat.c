@@ -293,6 +293,11 @@ static bool end_call(struct chat_call *call, bool ok)
 			chat_tell_goodbye(chat, call->session, PROTO_REASON_flood);
 	} else if (!call->postponed && !call->replied && chat_reply_begin(call, &w)) {
 		chat_reply_end(call, &w);
+	} else if (!call->postponed && !call->replied &&
+		   proto_cmd_row(call->request->cmd)->who == PROTO_NEW) {
+		/* The worker holds back what comes behind a login until it is answered. */
+		chat_tell_reply(chat, call->session, NULL);
+		call->replied = true;
 	}
 	left = chat_unit_end(chat, !call->replied && !call->postponed, call->now);
 	return left && !call->replied && !call->postponed;
