@@ -38,8 +38,8 @@ TEST(chat__send__reaches_all_members_after_the_reply)
 
 TEST(chat__send__tells_nothing_before_the_commit)
 {
-	struct world *world = world_new(true, false);
-	unsigned a = world_guest(world, "alice"), b = world_guest(world, "bob");
+	struct world *world = world_new(false, true);
+	unsigned a = world_user(world, "alice"), b = world_user(world, "bob");
 
 	world->slow = true;
 	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\",\"id\":2}");
@@ -67,8 +67,8 @@ TEST(chat__send__tells_nothing_before_the_commit)
 
 TEST(chat__commit__out_of_turn_releases_in_order)
 {
-	struct world *world = world_new(true, false);
-	unsigned a = world_guest(world, "alice");
+	struct world *world = world_new(false, true);
+	unsigned a = world_user(world, "alice");
 
 	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\"}");
 	world_expect(world, a, "\"event\":\"join\"");
@@ -85,11 +85,11 @@ TEST(chat__commit__out_of_turn_releases_in_order)
 
 TEST(chat__close__with_entries_on_their_way)
 {
-	struct world *world = world_new(true, false);
-	unsigned a = world_guest(world, "alice"), b = world_guest(world, "bob");
+	struct world *world = world_new(true, true);
+	unsigned b = world_user(world, "bob"), a = world_guest(world, "alice");
 
+	world_ask(world, b, "{\"cmd\":\"create\",\"room\":\"dev\",\"guests\":true}");
 	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\"}");
-	world_ask(world, b, "{\"cmd\":\"join\",\"room\":\"dev\"}");
 	while (*world_read(world, b) != '\0')
 		;
 	world->slow = true;
@@ -100,8 +100,22 @@ TEST(chat__close__with_entries_on_their_way)
 	world_expect(world, b, "last words");
 	CHECK(world_commit(world));
 	world_expect(world, b, "\"event\":\"leave\"");
-	world_expect(world, b, "\"role\":\"owner\""); /* a guest's room is inherited */
 	CHECK(world->session[a].gone);
+	world_free(world);
+}
+
+TEST(chat__close__a_guests_room_is_inherited)
+{
+	struct world *world = world_new(true, false);
+	unsigned a = world_guest(world, "alice"), b = world_guest(world, "bob");
+
+	world_ask(world, a, "{\"cmd\":\"join\",\"room\":\"dev\"}");
+	world_ask(world, b, "{\"cmd\":\"join\",\"room\":\"dev\"}");
+	while (*world_read(world, b) != '\0')
+		;
+	world_disconnect(world, a);
+	world_expect(world, b, "\"event\":\"leave\"");
+	world_expect(world, b, "\"role\":\"owner\"");
 	world_free(world);
 }
 
@@ -130,8 +144,8 @@ TEST(chat__nonce__duplicate_conflict_and_expiry)
 
 TEST(chat__nonce__twin_waits_for_the_first)
 {
-	struct world *world = world_new(true, false);
-	unsigned a = world_guest(world, "alice");
+	struct world *world = world_new(false, true);
+	unsigned a = world_user(world, "alice");
 	const char *send = "{\"cmd\":\"send\",\"to\":\"alice\",\"text\":\"x\",\"nonce\":\"n\","
 	                   "\"id\":5}";
 
@@ -426,7 +440,7 @@ TEST(chat__page__tells_nothing_of_private_rooms)
 	world_free(world);
 }
 
-/* Random guests join, leave, talk and vanish while the store is slow at times. Every session must
+/* Random users join, leave, talk and vanish while the store is slow at times. Every session must
  * see, for every room while it is attached, a dense sequence; and every request is answered. */
 static void check_dense(struct world *world, unsigned session, long long *last)
 {
@@ -458,7 +472,7 @@ TEST(chat__random__sequences_stay_dense)
 	struct rng rng = {7};
 
 	for (int round = 0; round < 200; round++) {
-		struct world *world = world_new(true, false);
+		struct world *world = world_new(false, true);
 		long long last[12][4] = {{0}};
 		unsigned asked[12];
 		bool alive[12];
@@ -466,7 +480,7 @@ TEST(chat__random__sequences_stay_dense)
 
 		for (unsigned i = 0; i < 12; i++) {
 			snprintf(line, sizeof line, "g%u", i);
-			world_guest(world, line);
+			world_user(world, line);
 			asked[i] = 1;
 			alive[i] = true;
 		}
@@ -510,6 +524,7 @@ TEST(chat__random__sequences_stay_dense)
 UNIT_MAIN(CASE(chat__send__reaches_all_members_after_the_reply),
     CASE(chat__send__tells_nothing_before_the_commit),
     CASE(chat__commit__out_of_turn_releases_in_order), CASE(chat__close__with_entries_on_their_way),
+    CASE(chat__close__a_guests_room_is_inherited),
     CASE(chat__nonce__duplicate_conflict_and_expiry), CASE(chat__nonce__twin_waits_for_the_first),
     CASE(chat__time__never_goes_back), CASE(chat__presence__offline_after_15_s_and_damped),
     CASE(chat__presence__short_absence_is_not_told), CASE(chat__presence__many_at_once_take_turns),

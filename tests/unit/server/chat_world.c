@@ -6,7 +6,7 @@ static enum status append(struct store *store, const struct store_batch *batch, 
 {
 	struct world *world = store->done_arg;
 
-	CHECK(batch->entry_count > 0);
+	CHECK(batch->entry_count + batch->record_count + batch->trim_count > 0);
 	for (size_t i = 0; i < batch->entry_count; i++)
 		CHECK(batch->entries[i].seq > 0);
 	if (!world->slow)
@@ -157,6 +157,17 @@ unsigned world_guest(struct world *world, const char *name)
 
 	snprintf(line, sizeof line, "{\"cmd\":\"login\",\"id\":1,\"user\":\"%s\"}", name);
 	world_ask(world, session, line);
+	CHECK(strstr(world_read(world, session), "\"ok\":true") != NULL);
+	return session;
+}
+
+unsigned world_user(struct world *world, const char *name)
+{
+	unsigned session = world_connect(world, name);
+
+	world_ask(world, session, "{\"cmd\":\"login\",\"id\":1}");
+	while (world->slow && world_commit(world))
+		;
 	CHECK(strstr(world_read(world, session), "\"ok\":true") != NULL);
 	return session;
 }

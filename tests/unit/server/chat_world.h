@@ -38,6 +38,8 @@ void world_free(struct world *world);
 unsigned world_connect(struct world *world, const char *cert_user);
 /* The same and a guest's login under `name`, whose reply is checked and dropped. */
 unsigned world_guest(struct world *world, const char *name);
+/* The same for the account `name`, by its certificate; commits what waits. */
+unsigned world_user(struct world *world, const char *name);
 void world_disconnect(struct world *world, unsigned session);
 
 /* Gives the session a request line, which has to pass the checks of the tables. */
