@@ -99,5 +99,6 @@ void token_new(char ret[TOKEN_SIZE])
 /* Without a key: the input is as random as one would be. */
 void token_hash(struct slice token, unsigned char ret[TOKEN_HASH_SIZE])
 {
-	crypto_generichash(ret, TOKEN_HASH_SIZE, (const unsigned char *)token.ptr, token.len, NULL, 0);
+	crypto_generichash(
+	    ret, TOKEN_HASH_SIZE, (const unsigned char *)token.ptr, token.len, NULL, 0);
 }

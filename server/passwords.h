@@ -27,8 +27,8 @@ enum status passwords_startup(struct error *err);
 enum status password_hash(struct slice password, char ret[PASSWORD_HASH_SIZE]);
 
 /* Is it the password of `hash`, a text of password_hash? With `hash` NULL (there is no such user,
- * or it has no password), or one that is damaged, the answer is false after the same work, so that the
- * time tells nobody which users there are. False as well without memory.
+ * or it has no password), or one that is damaged, the answer is false after the same work, so that
+ * the time tells nobody which users there are. False as well without memory.
  *
  * *ret_rehash is false unless the password is right and was hashed with other parameters than
  * today's: then the caller stores a new hash of it. */

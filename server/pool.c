@@ -86,8 +86,8 @@ static void run_items(void *arg)
 		item->run(item->arg);
 		free(item);
 		mutex_lock(pool->mutex);
-		/* Nobody is woken for the place that this leaves: this thread itself takes what waits
-		 * for it, or something older, of which another thread has been told. */
+		/* Nobody is woken for the place that this leaves: this thread itself takes what
+		 * waits for it, or something older, of which another thread has been told. */
 		queue->running--;
 	}
 	mutex_unlock(pool->mutex);

@@ -25,8 +25,8 @@ struct pool;
 struct pool *pool_new(unsigned threads);
 
 /* Queues `run(arg)`; never blocks. `cancel(arg)` is called instead if the pool stops before its
- * turn; NULL: there is nothing to do then. FULL when too many of the class wait, NOMEM, CLOSED while
- * the pool stops: then neither is called and `arg` stays the caller's. */
+ * turn; NULL: there is nothing to do then. FULL when too many of the class wait, NOMEM, CLOSED
+ * while the pool stops: then neither is called and `arg` stays the caller's. */
 enum status pool_put(struct pool *pool, enum pool_class class, void (*run)(void *arg),
     void (*cancel)(void *arg), void *arg);
 

@@ -60,7 +60,8 @@ static bool parse_group(struct slice text, unsigned char ret[2])
 
 /* Groups between colons, of which the last may be an IPv4 address if `may_be_ipv4`; an empty text
  * has none. Answers the bytes written, at most 16; false if it is not that. */
-static bool parse_groups(struct slice text, bool may_be_ipv4, unsigned char ret[16], size_t *ret_len)
+static bool parse_groups(struct slice text, bool may_be_ipv4, unsigned char ret[16],
+    size_t *ret_len)
 {
 	size_t len = 0;
 

@@ -71,11 +71,15 @@ static void forget(struct table *table, struct login_bucket *bucket)
 /* All that are full again. */
 static void forget_full(struct table *table, uint64_t now_ms)
 {
-	struct login_bucket *bucket;
+	struct tree_node *node;
 
-	while ((bucket = tree_entry(tree_first(&table->by_time), struct login_bucket, by_time)) != NULL &&
-	       bucket->full_ms <= now_ms)
+	while ((node = tree_first(&table->by_time)) != NULL) {
+		struct login_bucket *bucket = tree_entry(node, struct login_bucket, by_time);
+
+		if (bucket->full_ms > now_ms)
+			break;
 		forget(table, bucket);
+	}
 }
 
 void login_throttle_free(struct login_throttle *throttle)
@@ -141,7 +145,8 @@ static void put_number(unsigned char to[8], uint64_t number)
 }
 
 /* Puts a bucket, which is in neither order now, where `full_ms` belongs. */
-static void put_by_time(struct login_throttle *throttle, struct table *table, struct login_bucket *bucket)
+static void put_by_time(struct login_throttle *throttle, struct table *table,
+    struct login_bucket *bucket)
 {
 	put_number(bucket->time_key, bucket->full_ms);
 	put_number(bucket->time_key + 8, throttle->charged++);
@@ -159,7 +164,8 @@ static void move(struct login_throttle *throttle, struct table *table, struct lo
 }
 
 /* The bucket of `key`, which is made if it is full so far; NULL without memory. */
-static struct login_bucket *need(struct login_throttle *throttle, struct table *table, struct slice key)
+static struct login_bucket *need(struct login_throttle *throttle, struct table *table,
+    struct slice key)
 {
 	struct login_bucket *bucket = find(table, key);
 
@@ -180,7 +186,8 @@ static struct login_bucket *need(struct login_throttle *throttle, struct table *
 	return bucket;
 }
 
-static void charge(struct login_throttle *throttle, struct table *table, struct login_bucket *bucket)
+static void charge(struct login_throttle *throttle, struct table *table,
+    struct login_bucket *bucket)
 {
 	list_remove(&bucket->used);
 	list_put(&table->used, &bucket->used);
@@ -191,11 +198,8 @@ static void give_back(struct login_throttle *throttle, struct table *table, stru
 {
 	struct login_bucket *bucket = find(table, key);
 
-	if (bucket == NULL)
-		return;
-	if (bucket->full_ms <= throttle->now_ms + table->refill_ms)
-		forget(table, bucket);
-	else
+	/* What was charged may have been refilled since: a time in the past is as good as now. */
+	if (bucket != NULL)
 		move(throttle, table, bucket, bucket->full_ms - table->refill_ms);
 }
 

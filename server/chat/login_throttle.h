@@ -7,8 +7,8 @@
  *     a pair of address and account    5 at once, then one in 30 s
  *     an address                      20 at once, then one in 5 s
  *
- * Remembers only buckets that are not full, at most LOGIN_THROTTLE_MAX of each kind; beyond that the
- * one that was used longest ago is forgotten. What an attacker gains by filling the tables: the
+ * Remembers only buckets that are not full, at most LOGIN_THROTTLE_MAX of each kind; beyond that
+ * the one that was used longest ago is forgotten. What an attacker gains by filling the tables: the
  * one of pairs takes hundreds of addresses that try all the time; then pairs are forgotten early,
  * and each address may spend on one account what it may spend in all, one try in 5 s. The one of
  * addresses takes as many addresses as it holds; whoever has more is slowed down no longer here,
