@@ -45,6 +45,7 @@ bool cmd_sessions(struct chat_call *call)
 		json_put_str(&w, "address", session->address);
 		json_put_time(&w, "since", session->since_ms);
 		json_put_bool(&w, "current", session == call->session);
+		json_put_bool(&w, "online", true);
 		json_close_object(&w);
 	}
 	json_close_array(&w);

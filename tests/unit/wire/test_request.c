@@ -112,7 +112,7 @@ TEST(unit__request__refuses_a_command_that_is_none)
 	    {"{\"CMD\":\"ping\"}", "bad_field", "cmd", 0},
 	    {"{\"cmd\":\"\"}", "unknown_command", "", 0},
 	    {"{\"cmd\":\"Ping\"}", "unknown_command", "", 0},
-	    {"{\"cmd\":\"history\",\"room\":\"dev\"}", "unknown_command", "", 0});
+	    {"{\"cmd\":\"histories\",\"room\":\"dev\"}", "unknown_command", "", 0});
 	CHECK_BAD({"{\"cmd\":\"jion\"}", "unknown_command", "", 0});
 	CHECK_STR(error.message, "there is no command \"jion\"; did you mean \"join\"?");
 	CHECK_BAD({"{\"cmd\":\"zzzzzzzz\"}", "unknown_command", "", 0});
@@ -202,7 +202,7 @@ TEST(unit__request__choices)
 	CHECK_BAD({"{\"cmd\":\"status\",\"status\":\"\"}", "bad_field", "status", 0},
 	    {"{\"cmd\":\"status\",\"status\":\"onlin\"}", "bad_field", "status", 0},
 	    {"{\"cmd\":\"status\",\"status\":\"online|away\"}", "bad_field", "status", 0},
-	    {"{\"cmd\":\"create\",\"room\":\"a\",\"history\":\"full\"}", "bad_field", "history", 0},
+	    {"{\"cmd\":\"create\",\"room\":\"a\",\"history\":\"some\"}", "bad_field", "history", 0},
 	    {"{\"cmd\":\"status\",\"status\":\"Busy\"}", "bad_field", "status", 0});
 	CHECK_STR(
 	    error.message, "the field \"status\" must be one of \"online\", \"away\", \"busy\"");
