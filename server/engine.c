@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "console.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/thread.h"
@@ -29,7 +30,10 @@ static void post(void *arg, struct chat_item *item)
 {
 	struct engine *engine = arg;
 
-	worker_put_item(engine->workers[item->worker], item);
+	if (item->worker == ENGINE_CONSOLE)
+		console_take_item(item);
+	else
+		worker_put_item(engine->workers[item->worker], item);
 }
 
 static void store_done(void *arg, uint64_t ticket, enum status status)

@@ -8,6 +8,8 @@
 
 #include "chat/chat.h"
 
+#define ENGINE_CONSOLE UINT32_MAX /* in place of a worker: sessions of console.h */
+
 struct engine;
 struct worker;
 
