@@ -45,8 +45,8 @@ forbid "mbedTLS is for proto/net/tls*, proto/crypto, certs, tests and bench only
     "$inc(mbedtls|psa)/" '' '^(proto/net/tls[^/]*$|proto/crypto/|certs/|tests/|bench/)'
 forbid "cJSON is for proto/wire/json.c only" \
     "$inc(cjson/)?cJSON(_Utils)?\.h" '' '^proto/wire/json\.c$'
-forbid "libuv is for proto/os, proto/net/loop* and proto/net/conn.c only" \
-    "$inc(uv\.h|uv/)" '' '^proto/(os/|net/loop[^/]*$|net/conn\.c$)'
+forbid "libuv is for proto/os, proto/net/loop*, pipe* and conn.c only" \
+    "$inc(uv\.h|uv/)" '' '^proto/(os/|net/loop[^/]*$|net/pipe[^/]*$|net/conn\.c$)'
 forbid "SQLite is for server/store/store_sqlite* and the store's tests only" \
     "${inc}sqlite3" '' '^(server/store/store_sqlite|tests/unit/store/)'
 forbid "libsodium is for server/passwords.c and its test only" \

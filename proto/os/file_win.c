@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <uv.h>
 #include <windows.h>
-#include <sddl.h>
 
 #include "os/file_platform.h"
 #include "os/program.h"
+#include "os/rights_win.h"
 #include "os/wide_win.h"
 
 const char file_platform_separator = '\\';
@@ -23,46 +23,6 @@ static int last_error(void)
 	return uv_translate_sys_error((int)GetLastError());
 }
 
-/* The user this process runs as, as text ("S-1-5-21-…"); freed with LocalFree. */
-static wchar_t *own_sid(void)
-{
-	union {
-		TOKEN_USER user;
-		char bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
-	} info;
-	HANDLE token;
-	DWORD len;
-	wchar_t *text = NULL;
-
-	if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
-		return NULL;
-	if (GetTokenInformation(token, TokenUser, &info, sizeof info, &len) &&
-	    !ConvertSidToStringSidW(info.user.User.Sid, &text))
-		text = NULL;
-	CloseHandle(token);
-	return text;
-}
-
-/* An access list that inherits nothing (P) and lets in the user and SYSTEM (SY), with all rights
- * (FA); in a folder, what is created there inherits the same (OICI). Freed with LocalFree; NULL
- * with the reason in GetLastError. */
-static PSECURITY_DESCRIPTOR private_rights(bool is_dir)
-{
-	const wchar_t *inherit = is_dir ? L"OICI" : L"";
-	PSECURITY_DESCRIPTOR rights = NULL;
-	wchar_t sddl[512], *sid = own_sid();
-
-	if (sid == NULL)
-		return NULL;
-	_snwprintf(sddl, 511, L"D:P(A;%ls;FA;;;%ls)(A;%ls;FA;;;SY)", inherit, sid, inherit);
-	sddl[511] = L'\0';
-	LocalFree(sid);
-	if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(
-	        sddl, SDDL_REVISION_1, &rights, NULL))
-		return NULL;
-	return rights;
-}
-
 /* A private file, opened for writing; a descriptor. */
 static int open_private(const char *path, DWORD share, DWORD disposition)
 {
@@ -73,7 +33,7 @@ static int open_private(const char *path, DWORD share, DWORD disposition)
 
 	if (wide == NULL)
 		return UV_EINVAL;
-	how.lpSecurityDescriptor = private_rights(false);
+	how.lpSecurityDescriptor = rights_private(RIGHTS_FILE);
 	if (how.lpSecurityDescriptor == NULL) {
 		free(wide);
 		return last_error();
@@ -113,7 +73,7 @@ int file_platform_make_private_dir(const char *path)
 
 	if (wide == NULL)
 		return UV_EINVAL;
-	how.lpSecurityDescriptor = private_rights(true);
+	how.lpSecurityDescriptor = rights_private(RIGHTS_DIR);
 	if (how.lpSecurityDescriptor == NULL || !CreateDirectoryW(wide, &how))
 		code = last_error();
 	LocalFree(how.lpSecurityDescriptor);

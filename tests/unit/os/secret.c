@@ -3,7 +3,6 @@
 
 #if defined(_WIN32)
 #include <fcntl.h>
-#include <io.h>
 #define make_pipe(ends) _pipe(ends, 4096, _O_BINARY | _O_NOINHERIT)
 #else
 #include <unistd.h>
