@@ -193,17 +193,20 @@ static void on_line(void *user, struct slice line)
 		put(conn, NULL);
 }
 
+/* Both go by the queue, behind the replies that wait there. */
 static void on_too_long(void *user)
 {
+	const struct request_id none = {.kind = REQUEST_ID_NONE};
 	struct control_conn *conn = user;
 	struct request_error error = {.field = NULL};
 	struct buf text;
 
-	request_error_set(&error, PROTO_ERR_too_large, "a line is at most %d bytes", PIPE_LINE_MAX);
+	request_error_set(&error, PROTO_ERR_line_too_long,
+	    "a line may have %d bytes; this connection ends", PIPE_LINE_MAX);
 	error.limit = PIPE_LINE_MAX;
-	buf_init(&text, 1024);
-	message_put_error(&text, NULL, &error);
-	/* By the queue, behind the replies that wait there. */
+	buf_init(&text, 4096);
+	message_put_error(&text, &none, &error);
+	message_put_goodbye(&text, PROTO_REASON_protocol, NULL);
 	control_send(conn, text.failed ? NULL : blob_new(buf_slice(&text)));
 	control_finish(conn);
 	buf_release(&text);

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "admin/admin.h"
 #include "config.h"
 #include "confab_version.h"
 #include "engine.h"
@@ -47,10 +48,14 @@ static void print_help(void)
 
 	buf_init(&text, 65536);
 	buf_put_str(&text,
-	    "usage: confab-server [OPTIONS]\n\n"
+	    "usage: confab-server [OPTIONS]\n"
+	    "       confab-server VERB [WORDS] [OPTIONS]\n\n"
 	    "The Confab chat server: TLS, one JSON object a line, rooms and direct messages.\n"
 	    "Every option is also a key of the configuration file (with _ for -).\n\n");
 	options_help(config_options(), &text);
+	buf_put_str(&text, "\nVerbs, for the server that runs on the same folder (VERB --help tells "
+			   "more):\n\n");
+	admin_help(&text);
 	buf_put_str(&text, "\nExit codes: 0 stopped as asked, 2 wrong usage or configuration, "
 			   "4 certificate, 1 else.\n"
 			   "To make certificates: confab-certs init, then confab-certs server NAME; "
@@ -362,6 +367,11 @@ int main(int argc, char **argv)
 
 	program_start(&argc, &argv);
 	stop_install();
+	if (admin_is_meant(argc, argv)) {
+		code = (enum program_exit)admin_main(argc, argv);
+		stop_done();
+		return (int)code;
+	}
 	config_init(&server.config);
 	if (config_load(&server.config, argc, argv, &err) != STATUS_OK) {
 		fail(&err);

@@ -7,6 +7,8 @@
 #include "os/file_platform.h"
 #include "os/random.h"
 
+#define PATH_HERE_MAX 8192 /* bytes of the current folder's path */
+
 static enum status status_of(int code)
 {
 	switch (code) {
@@ -34,7 +36,7 @@ static enum status status_of(int code)
 	}
 }
 
-static enum status fail(struct error *err, int code, const char *what, const char *path)
+enum status file_fail(struct error *err, int code, const char *what, const char *path)
 {
 	char reason[128];
 
@@ -163,7 +165,7 @@ static enum status read_all(int fd, const char *path, struct buf *to, struct err
 			return error_set(err, STATUS_NOMEM, "cannot read %s: out of memory", path);
 		got = fs_read(fd, at, room > 0 ? piece : 1);
 		if (got < 0)
-			return fail(err, got, "read", path);
+			return file_fail(err, got, "read", path);
 		if (got == 0)
 			return STATUS_OK;
 		if (room == 0)
@@ -180,10 +182,10 @@ enum status file_read(const char *path, struct buf *to, struct error *err)
 	int fd;
 
 	if (is_dir(path))
-		return fail(err, UV_EISDIR, "read", path);
+		return file_fail(err, UV_EISDIR, "read", path);
 	fd = fs_open(path, UV_FS_O_RDONLY, 0);
 	if (fd < 0)
-		return fail(err, fd, "read", path);
+		return file_fail(err, fd, "read", path);
 	status = read_all(fd, path, to, err);
 	if (status != STATUS_OK)
 		to->len = before;
@@ -210,12 +212,12 @@ enum status file_write(
 
 	/* Asked again when the new file is put in place; here to fail before anything is done. */
 	if (!replace && file_exists(path))
-		return fail(err, UV_EEXIST, "write", path);
+		return file_fail(err, UV_EEXIST, "write", path);
 	buf_init(&name, 32768);
 	fd = create_beside(path, mode, &name);
 	if (fd < 0) {
 		buf_release(&name);
-		return fail(err, fd, "write", path);
+		return file_fail(err, fd, "write", path);
 	}
 	code = fs_write_all(fd, content);
 	if (code == 0)
@@ -229,7 +231,7 @@ enum status file_write(
 	else
 		code = file_platform_sync_entry(path);
 	buf_release(&name);
-	return code == 0 ? STATUS_OK : fail(err, code, "write", path);
+	return code == 0 ? STATUS_OK : file_fail(err, code, "write", path);
 }
 
 static int make_one_dir(const char *path, enum file_mode mode)
@@ -267,7 +269,7 @@ enum status file_make_dir(const char *path, enum file_mode mode, struct error *e
 	}
 	code = make_one_dir(part, mode);
 	free(part);
-	return code == 0 ? STATUS_OK : fail(err, code, "create the folder", path);
+	return code == 0 ? STATUS_OK : file_fail(err, code, "create the folder", path);
 }
 
 bool file_exists(const char *path)
@@ -283,7 +285,7 @@ enum status file_remove(const char *path, struct error *err)
 {
 	int code = fs_unlink(path);
 
-	return code == 0 || code == UV_ENOENT ? STATUS_OK : fail(err, code, "remove", path);
+	return code == 0 || code == UV_ENOENT ? STATUS_OK : file_fail(err, code, "remove", path);
 }
 
 enum status file_rename(const char *from, const char *to, bool replace, struct error *err)
@@ -292,7 +294,7 @@ enum status file_rename(const char *from, const char *to, bool replace, struct e
 
 	if (code == 0)
 		code = file_platform_sync_entry(to);
-	return code == 0 ? STATUS_OK : fail(err, code, "rename to", to);
+	return code == 0 ? STATUS_OK : file_fail(err, code, "rename to", to);
 }
 
 struct file_lock {
@@ -340,7 +342,7 @@ enum status file_lock(const char *path, struct file_lock **ret, struct error *er
 		code = lock->fd;
 		free(lock);
 		if (code != UV_EBUSY)
-			return fail(err, code, "lock", path);
+			return file_fail(err, code, "lock", path);
 		read_owner(path, owner, sizeof owner);
 		return error_set(err, STATUS_EXISTS, "%s is held by %s", path, owner);
 	}
@@ -367,7 +369,33 @@ enum status file_list_dir(
 	while (code >= 0 && (code = uv_fs_scandir_next(&req, &entry)) == 0)
 		fn(arg, entry.name);
 	uv_fs_req_cleanup(&req);
-	return code == UV_EOF ? STATUS_OK : fail(err, code, "list", path);
+	return code == UV_EOF ? STATUS_OK : file_fail(err, code, "list", path);
+}
+
+enum status file_remove_dir(const char *path, struct error *err)
+{
+	uv_fs_t req;
+	int code = uv_fs_rmdir(NULL, &req, path, NULL);
+
+	uv_fs_req_cleanup(&req);
+	return code == 0 || code == UV_ENOENT ? STATUS_OK : file_fail(err, code, "remove", path);
+}
+
+enum status path_make_full(const char *path, struct buf *to, struct error *err)
+{
+	char here[PATH_HERE_MAX];
+	size_t size = sizeof here;
+	int code;
+
+	if (file_platform_is_full(path)) {
+		buf_put_str(to, path);
+		return STATUS_OK;
+	}
+	code = uv_cwd(here, &size);
+	if (code != 0)
+		return file_fail(err, code, "find the current folder for", path);
+	path_join(to, here, path);
+	return STATUS_OK;
 }
 
 void path_join(struct buf *to, const char *dir, const char *name)

@@ -34,6 +34,9 @@ enum status file_make_dir(const char *path, enum file_mode mode, struct error *e
 
 bool file_exists(const char *path);
 
+/* Removes an empty folder; STATUS_OK also when there is none. */
+enum status file_remove_dir(const char *path, struct error *err);
+
 /* STATUS_OK also when there is no such file. */
 enum status file_remove(const char *path, struct error *err);
 
@@ -58,6 +61,9 @@ enum status file_list_dir(const char *path, void (*fn)(void *arg, const char *na
 
 /* Appends `dir`, the system's separator, and `name` to `to`, which is NUL-terminated by buf_text. */
 void path_join(struct buf *to, const char *dir, const char *name);
+
+/* Appends `path` as it is from everywhere: behind the current folder if it is relative to that. */
+enum status path_make_full(const char *path, struct buf *to, struct error *err);
 
 enum path_dir {
 	PATH_CONFIG_USER,   /* $XDG_CONFIG_HOME/confab, ~/.config/confab; %APPDATA%\Confab */

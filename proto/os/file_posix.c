@@ -18,6 +18,11 @@ bool file_platform_is_separator(char c)
 	return c == '/';
 }
 
+bool file_platform_is_full(const char *path)
+{
+	return path[0] == '/';
+}
+
 int file_platform_create_private(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

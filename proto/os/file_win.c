@@ -18,6 +18,14 @@ bool file_platform_is_separator(char c)
 	return c == '\\' || c == '/';
 }
 
+/* C:\... or \\server\...; "C:name" and "\name" hang on what is current. */
+bool file_platform_is_full(const char *path)
+{
+	if (file_platform_is_separator(path[0]))
+		return file_platform_is_separator(path[1]);
+	return path[0] != '\0' && path[1] == ':' && file_platform_is_separator(path[2]);
+}
+
 static int last_error(void)
 {
 	return uv_translate_sys_error((int)GetLastError());

@@ -314,7 +314,7 @@ TEST(unit__control__ends_a_line_that_is_too_long)
 	text[PIPE_LINE_MAX - 1] = 'x';
 	pipe_client_send(world.client, slice_of(text), WAIT_MS, &err);
 	CHECK_INT(pipe_client_read(world.client, WAIT_MS, &line, &err), STATUS_OK);
-	CHECK(slice_starts(line, "{\"re\":null,\"ok\":false,\"error\":\"too_large\""));
+	CHECK(slice_starts(line, "{\"re\":null,\"ok\":false,\"error\":\"line_too_long\""));
 	expect_end(world.client);
 	stop(&world);
 }
