@@ -234,10 +234,11 @@ static enum status find_verb(int argc, char *const *argv, const struct verb **re
 {
 	const char *names[VERBS + 1] = {NULL};
 	const char *nearest;
+	bool has_second = argc > 2 && argv[2][0] != '-';
 	char two[96];
 
-	snprintf(two, sizeof two, "%.40s%s%.40s", argv[1], argc > 2 ? " " : "",
-	    argc > 2 ? argv[2] : "");
+	snprintf(two, sizeof two, "%.40s%s%.40s", argv[1], has_second ? " " : "",
+	    has_second ? argv[2] : "");
 	for (size_t i = 0; i < VERBS; i++) {
 		bool is_two = strchr(verbs[i].name, ' ') != NULL;
 
@@ -248,10 +249,10 @@ static enum status find_verb(int argc, char *const *argv, const struct verb **re
 			return STATUS_OK;
 		}
 	}
-	if (strcmp(argv[1], "user") == 0 || strcmp(argv[1], "invitecode") == 0)
-		nearest = argc > 2 ? options_nearest(two, names) : NULL;
-	else
-		nearest = options_nearest(argv[1], names);
+	/* Of a verb of two words both are meant, else the second is an argument. */
+	if (strcmp(argv[1], "user") != 0 && strcmp(argv[1], "invitecode") != 0)
+		snprintf(two, sizeof two, "%.40s", argv[1]);
+	nearest = options_nearest(two, names);
 	if (nearest != NULL)
 		return error_set(err, STATUS_USAGE, "there is no verb \"%s\"; did you mean %s?",
 		    two, nearest);
