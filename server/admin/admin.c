@@ -284,7 +284,7 @@ static enum status load_config(struct admin *admin, struct error *err)
 static enum status run(struct parse *parse, int argc, char *const *argv, struct error *err)
 {
 	struct admin *admin = parse->admin;
-	int used;
+	int used = 1;
 	enum status status = find_verb(argc, argv, &parse->verb, &used, err);
 
 	if (status != STATUS_OK)

@@ -35,7 +35,7 @@ static void begin(struct admin_request *request, const char *cmd, const char *na
 	json_put_str(&request->w, "user", name);
 }
 
-static enum status tell(struct admin *admin, struct admin_request *request, const char *what,
+static enum status tell_of(struct admin *admin, struct admin_request *request, const char *what,
     struct error *err)
 {
 	char done[PROTO_USER_MAX + 64];
@@ -63,7 +63,7 @@ enum status verb_user_add(struct admin *admin, struct error *err)
 	secret_release(&secret);
 	if (admin->admin)
 		json_put_bool(&request.w, "admin", true);
-	return tell(admin, &request, admin->admin ? "added, an administrator" : "added", err);
+	return tell_of(admin, &request, admin->admin ? "added, an administrator" : "added", err);
 }
 
 enum status verb_user_passwd(struct admin *admin, struct error *err)
@@ -79,7 +79,7 @@ enum status verb_user_passwd(struct admin *admin, struct error *err)
 	begin(&request, "userpasswd", admin->words[0]);
 	json_put_text(&request.w, "password", slice_make(secret.text, secret.len));
 	secret_release(&secret);
-	return tell(admin, &request, "has a new password", err);
+	return tell_of(admin, &request, "has a new password", err);
 }
 
 enum status verb_user_grant(struct admin *admin, struct error *err)
@@ -91,7 +91,7 @@ enum status verb_user_grant(struct admin *admin, struct error *err)
 		return status;
 	begin(&request, "grant", admin->words[0]);
 	json_put_bool(&request.w, "admin", !admin->revoke);
-	return tell(admin, &request,
+	return tell_of(admin, &request,
 	    admin->revoke ? "is no administrator any more" : "is an administrator", err);
 }
 
@@ -105,7 +105,7 @@ enum status verb_user_suspend(struct admin *admin, struct error *err)
 	begin(&request, "suspend", admin->words[0]);
 	if (admin->reason != NULL)
 		json_put_str(&request.w, "reason", admin->reason);
-	return tell(admin, &request, "is suspended", err);
+	return tell_of(admin, &request, "is suspended", err);
 }
 
 enum status verb_user_restore(struct admin *admin, struct error *err)
@@ -116,7 +116,7 @@ enum status verb_user_restore(struct admin *admin, struct error *err)
 	if (status != STATUS_OK)
 		return status;
 	begin(&request, "restore", admin->words[0]);
-	return tell(admin, &request, "may log in again", err);
+	return tell_of(admin, &request, "may log in again", err);
 }
 
 enum status verb_user_delete(struct admin *admin, struct error *err)
@@ -127,7 +127,7 @@ enum status verb_user_delete(struct admin *admin, struct error *err)
 	if (status != STATUS_OK)
 		return status;
 	begin(&request, "userdel", admin->words[0]);
-	return tell(admin, &request, "is deleted; the name stays taken", err);
+	return tell_of(admin, &request, "is deleted; the name stays taken", err);
 }
 
 static void put_like(struct admin *admin, struct json_writer *w)

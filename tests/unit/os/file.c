@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include "os/file.h"
+#include "os/file_stream.h"
 #include "os/program.h"
 
 static char folder[256];
@@ -262,7 +263,60 @@ TEST(unit__path__knows_the_standard_folders)
 	buf_release(&path);
 }
 
-UNIT_MAIN(CASE(unit__file__keeps_names_outside_of_ascii), CASE(unit__file__replaces_only_when_told),
+TEST(unit__stream__gives_back_what_was_put)
+{
+	const char *path = "unit_stream.tmp";
+	struct file_stream *stream;
+	char text[16];
+	size_t len;
+
+	file_remove(path, NULL);
+	CHECK_INT(file_stream_create(path, &stream, NULL), STATUS_OK);
+	CHECK_INT(file_stream_put(stream, slice_of("one "), NULL), STATUS_OK);
+	CHECK_INT(file_stream_put(stream, slice_of("two"), NULL), STATUS_OK);
+	CHECK_INT(file_stream_sync(stream, NULL), STATUS_OK);
+	file_stream_close(stream);
+	CHECK_INT(file_stream_create(path, &stream, NULL), STATUS_EXISTS);
+	CHECK_INT(file_stream_open(path, &stream, NULL), STATUS_OK);
+	CHECK_INT(file_stream_get(stream, text, 5, &len, NULL), STATUS_OK);
+	CHECK_INT(len, 5);
+	CHECK_INT(file_stream_get(stream, text + 5, sizeof text - 5, &len, NULL), STATUS_OK);
+	CHECK_INT(len, 2);
+	CHECK(memcmp(text, "one two", 7) == 0);
+	CHECK_INT(file_stream_get(stream, text, sizeof text, &len, NULL), STATUS_OK);
+	CHECK_INT(len, 0);
+	file_stream_close(stream);
+	file_remove(path, NULL);
+	CHECK_INT(file_stream_open(path, &stream, NULL), STATUS_NOT_FOUND);
+}
+
+TEST(unit__path__is_made_full)
+{
+	struct buf path, again;
+
+	buf_init(&path, 16384);
+	buf_init(&again, 16384);
+	CHECK_INT(path_make_full("some/file", &path, NULL), STATUS_OK);
+	CHECK(path.len > strlen("some/file"));
+	CHECK(slice_contains(buf_slice(&path), slice_of("some/file")));
+	CHECK_INT(path_make_full(buf_text(&path), &again, NULL), STATUS_OK);
+	CHECK_STR(buf_text(&again), buf_text(&path));
+	buf_release(&path);
+	buf_release(&again);
+}
+
+TEST(unit__dir__goes_when_it_is_empty)
+{
+	CHECK_INT(file_make_dir("unit_dir.tmp/inner", FILE_PRIVATE, NULL), STATUS_OK);
+	CHECK(file_remove_dir("unit_dir.tmp", NULL) != STATUS_OK);
+	CHECK_INT(file_remove_dir("unit_dir.tmp/inner", NULL), STATUS_OK);
+	CHECK_INT(file_remove_dir("unit_dir.tmp", NULL), STATUS_OK);
+	CHECK_INT(file_remove_dir("unit_dir.tmp", NULL), STATUS_OK);
+	CHECK(!file_exists("unit_dir.tmp"));
+}
+
+UNIT_MAIN(CASE(unit__stream__gives_back_what_was_put), CASE(unit__path__is_made_full),
+    CASE(unit__dir__goes_when_it_is_empty), CASE(unit__file__keeps_names_outside_of_ascii), CASE(unit__file__replaces_only_when_told),
     CASE(unit__file__private_is_not_exposed), CASE(unit__file__reads_no_more_than_allowed),
     CASE(unit__file__says_what_is_not_there), CASE(unit__file__makes_folders_once),
     CASE(unit__file__is_locked_by_one), CASE(unit__file__is_renamed),
