@@ -198,7 +198,7 @@ def e2e__refuse__options_that_are_none():
     fails(2, "--workers", "--workers", "100000")
     fails(2, "--workers", "--workers")
     fails(2, "--log-format", "--log-format", "xml")
-    fails(2, "unexpected", "serve")
+    fails(2, "there is no verb", "serve")
 
 
 def config(text):
