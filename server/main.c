@@ -7,16 +7,15 @@
 #include "admin/admin.h"
 #include "config.h"
 #include "confab_version.h"
+#include "control_console.h"
+#include "core.h"
 #include "engine.h"
 #include "throttle.h"
 #include "listener.h"
 #include "os/file.h"
 #include "os/log.h"
 #include "os/program.h"
-#include "os/random.h"
 #include "os/thread.h"
-#include "passwords.h"
-#include "store/store_sqlite.h"
 #include "worker.h"
 
 #define PEM_MAX (4u << 20)   /* bytes of a certificate, chain or list */
@@ -31,6 +30,7 @@ struct server {
 	struct worker **workers;
 	unsigned worker_count;
 	struct listener *listener;
+	struct control *control;
 	struct mutex *mutex;
 	struct cond *cond;
 	bool stop;
@@ -194,42 +194,18 @@ static enum status start_workers(struct server *server, struct error *err)
 static enum status make_engine(struct server *server, struct error *err)
 {
 	const struct config *config = &server->config;
-	struct chat_options options = {
-	    .name = config_text(config, CONFIG_name) != NULL ? config_text(config, CONFIG_name)
-							     : "confab",
-	    .motd = config_text(config, CONFIG_motd),
-	    .guests = config_number(config, CONFIG_guests) != 0,
-	    .certificates = config_text(config, CONFIG_client_ca) != NULL,
-	    .auto_create = config_number(config, CONFIG_auto_create) == 0, /* "yes" is first */
-	    .registration =
-		(enum chat_registration)config_number(config, CONFIG_registration),
-	    .workers = server->worker_count,
-	    .seed = random_u64(),
-	    .id_seed = random_u64(),
-	    .line_max = config_number(config, CONFIG_max_line),
-	    .first_line_max = config_number(config, CONFIG_max_first_line),
-	    .login_s = config_number(config, CONFIG_login_time),
-	    .idle_s = config_number(config, CONFIG_idle_time),
-	    .ping_s = config_number(config, CONFIG_ping_time),
-	};
-	enum status status;
 
-	if (!options.guests && !options.certificates)
-		log_warn("server", "nobody can log in: switch guests on (--guests) or name the "
-				   "authority of client certificates (--client-ca FILE)");
-	if (config_text(config, CONFIG_data) == NULL)
-		return error_set(err, STATUS_USAGE,
-		    "no folder for what is kept: name one with --data DIR");
-	status = passwords_startup(err);
-	if (status == STATUS_OK)
-		status = store_sqlite_open(config_text(config, CONFIG_data),
-		    config_number(config, CONFIG_durability) == 0 ? STORE_FULL : STORE_NORMAL,
-		    &options.store, err);
-	if (status == STATUS_OK) {
-		options.epoch = store_sqlite_epoch(options.store);
-		status = engine_new(&options, &server->engine, err);
-	}
-	return status;
+	return core_open(config, server->worker_count, &server->engine, err);
+}
+
+/* Without it the server serves, but nobody can administer it from here. */
+static void open_control(struct server *server)
+{
+	struct error err;
+
+	if (control_console_start(config_text(&server->config, CONFIG_data), server->engine,
+		&server->control, &err) != STATUS_OK)
+		log_warn("control", "no control channel: %s", err.text);
 }
 
 static enum status open_listener(struct server *server, struct error *err)
@@ -264,8 +240,10 @@ static enum status start(struct server *server, struct error *err)
 	status = make_engine(server, err);
 	if (status == STATUS_OK)
 		status = start_workers(server, err);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
+		open_control(server);
 		status = open_listener(server, err);
+	}
 	if (status == STATUS_OK)
 		status = listener_start(server->listener, err);
 	return status;
@@ -286,6 +264,7 @@ static void stop(struct server *server)
 	each_worker(server, worker_wait_silent);
 	if (server->engine != NULL)
 		engine_settle(server->engine);
+	control_stop(server->control);
 	each_worker(server, worker_stop);
 	each_worker(server, worker_join);
 	each_worker(server, worker_free);

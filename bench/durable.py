@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Durable rooms: acknowledged messages a second and the time to an acknowledgement, with the disk's
+own fsync beside it.
+
+    bench/durable.py [--build DIR] [--data DIR] [--members 100] [--seconds 4] [--rounds 3]
+                     [--senders 1x1,1x16,4x16,16x16,64x16] [--durability full,normal]
+
+Starts confab-server of the build folder (default build/release) on a free loopback port with its
+store below DIR (default: a temporary folder), one worker on CPU 0, the load on CPU 1 where there
+are two. `4x16` is 4 senders with 16 unanswered messages each; all members of the room receive
+everything. Prints a table; medians over the rounds, in brackets the lowest and the highest.
+Bounded in time; leaves nothing running.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+
+def fsync_us(folder, count=300):
+    """The median time to append 4 KiB and have it on the disk."""
+    path, times = os.path.join(folder, "fsync"), []
+    with open(path, "wb", buffering=0) as file:
+        for _ in range(count):
+            file.write(b"x" * 4096)
+            begin = time.perf_counter()
+            os.fdatasync(file.fileno())
+            times.append((time.perf_counter() - begin) * 1e6)
+    os.remove(path)
+    return statistics.median(times)
+
+
+class Bench:
+    def __init__(self, options, work):
+        self.options, self.work = options, work
+        self.certs = os.path.join(work, "certs")
+        self.flat = os.path.join(work, "pem")
+        os.makedirs(self.flat)
+
+    def program(self, path):
+        return os.path.join(self.options.build, path)
+
+    def make_certs(self):
+        tool = self.program("certs/confab-certs")
+        quiet = {"stdout": subprocess.DEVNULL, "check": True}
+        subprocess.run([tool, "init", "--dir", self.certs], **quiet)
+        subprocess.run([tool, "server", "localhost", "--dir", self.certs], **quiet)
+        for i in range(self.options.members):
+            subprocess.run([tool, "client", f"u{i}", "--dir", self.certs], **quiet)
+        for folder, _, names in os.walk(self.certs):
+            for name in names:
+                os.link(os.path.join(folder, name), os.path.join(self.flat, name))
+
+    def cpu(self, pid):
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def one(self, durability, senders, in_flight, number):
+        data = os.path.join(self.options.data or self.work, f"data{number}")
+        pem = {name: os.path.join(self.flat, name) for name in os.listdir(self.flat)}
+        pin = ["taskset", "-c"] if os.cpu_count() >= 2 else None
+        server = subprocess.Popen(
+            (pin + ["0"] if pin else []) +
+            [self.program("server/confab-server"), "--listen", "127.0.0.1:0", "--no-limits",
+             "--cert", pem["localhost.pem"], "--key", pem["localhost.key"],
+             "--client-ca", pem["ca.pem"], "--workers", "1", "--data", data,
+             "--durability", durability],
+            stderr=subprocess.PIPE, text=True)
+        try:
+            port = None
+            for line in server.stderr:
+                found = re.search(r"ready on .*:(\d+)", line)
+                if found:
+                    port = found.group(1)
+                    break
+            before = self.cpu(server.pid)
+            done = subprocess.run(
+                (pin + ["1"] if pin else []) +
+                [self.program("bench/durable-load"), port, self.flat, str(self.options.members),
+                 str(senders), str(in_flight), str(self.options.seconds), "128"],
+                stdout=subprocess.PIPE, text=True, timeout=120 + self.options.seconds, check=True)
+            result = json.loads(done.stdout)
+            result["cpu_us"] = ((self.cpu(server.pid) - before) * 1e6 /
+                                max(1, result["acknowledged"]))
+            return result
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait(20)
+            subprocess.run(["rm", "-rf", data], check=True)
+
+
+def shown(results, key, scale=1.0, digits=0):
+    values = [result[key] * scale for result in results]
+    return (f"{statistics.median(values):,.{digits}f} "
+            f"({min(values):,.{digits}f}-{max(values):,.{digits}f})")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build/release")
+    parser.add_argument("--data")
+    parser.add_argument("--members", type=int, default=100)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--senders", default="1x1,1x16,4x16,16x16,64x16")
+    parser.add_argument("--durability", default="full,normal")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="confab-durable-") as work:
+        bench = Bench(options, work)
+        bench.make_certs()
+        print(f"fsync of 4 KiB: {fsync_us(options.data or work):.0f} µs (median of 300); "
+              f"{options.members} members, 128 bytes of text", flush=True)
+        print("| durability | senders x in flight | acknowledged/s | p50, ms | p99, ms | "
+              "server CPU, µs a message |\n|---|---|---|---|---|---|", flush=True)
+        number = 0
+        for durability in options.durability.split(","):
+            for pair in options.senders.split(","):
+                senders, in_flight = map(int, pair.split("x"))
+                results = []
+                for _ in range(options.rounds):
+                    number += 1
+                    results.append(bench.one(durability, senders, in_flight, number))
+                print(f"| {durability} | {pair} | {shown(results, 'per_second')} | "
+                      f"{shown(results, 'p50_us', 1e-3, 2)} | {shown(results, 'p99_us', 1e-3, 2)}"
+                      f" | {shown(results, 'cpu_us', 1, 1)} |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
