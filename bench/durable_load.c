@@ -6,7 +6,7 @@
  *
  *   durable-load PORT FOLDER MEMBERS SENDERS IN_FLIGHT SECONDS BYTES
  *
- * FOLDER holds ca.pem and u0.pem, u0.key, u1.pem, … Prints one JSON object. One thread.
+ * FOLDER holds ca.pem and client-u0.pem, client-u0.key, client-u1.pem, … Prints one JSON object. One thread.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -207,9 +207,9 @@ static void connect_member(struct member *member, const char *folder, uint16_t p
 	char name[32];
 
 	read_file(folder, "ca.pem", &ca);
-	snprintf(name, sizeof name, "u%u.pem", member->index);
+	snprintf(name, sizeof name, "client-u%u.pem", member->index);
 	read_file(folder, name, &cert);
-	snprintf(name, sizeof name, "u%u.key", member->index);
+	snprintf(name, sizeof name, "client-u%u.key", member->index);
 	read_file(folder, name, &key);
 	tls.ca = buf_slice(&ca);
 	tls.cert = buf_slice(&cert);

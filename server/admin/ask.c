@@ -74,7 +74,7 @@ static enum status ask(struct admin *admin, struct admin_request *request, struc
 	if (request->line.failed)
 		return error_set(err, STATUS_FULL, "the request is too long");
 	if (admin->channel.ops == NULL)
-		status = admin_channel_open(&admin->config, &admin->channel, err);
+		status = admin_channel_open(&admin->config, admin->need, &admin->channel, err);
 	if (status == STATUS_OK)
 		status = admin->channel.ops->send(
 		    admin->channel.impl, buf_slice(&request->line), timeout_ms, err);

@@ -1,6 +1,10 @@
 #include "admin/channel.h"
 
+#include <stdlib.h>
+
+#include "admin/files.h"
 #include "net/pipe.h"
+#include "os/file.h"
 
 #define CONNECT_MS 5000
 
@@ -43,8 +47,31 @@ enum status admin_channel_probe(const char *data_dir, struct error *err)
 	return status;
 }
 
-enum status admin_channel_open(const struct config *config, struct admin_channel *ret,
-    struct error *err)
+static bool has_store(const char *data_dir)
+{
+	char *path = files_path(data_dir, "confab.db");
+	bool found = path != NULL && file_exists(path);
+
+	free(path);
+	return found;
+}
+
+static enum status open_local(const struct config *config, enum admin_need need,
+    struct admin_channel *ret, struct error *err)
+{
+	const char *data = config_text(config, CONFIG_data);
+
+	if (need == ADMIN_SERVER)
+		return error_set(err, STATUS_CONN_REFUSED,
+		    "no server runs on %s: start it first, this is done by a running server", data);
+	if (need == ADMIN_STORE && !has_store(data))
+		return error_set(err, STATUS_NOT_FOUND,
+		    "there is no store in %s, and no server runs on it: is --data right?", data);
+	return admin_local_open(config, ret, err);
+}
+
+enum status admin_channel_open(const struct config *config, enum admin_need need,
+    struct admin_channel *ret, struct error *err)
 {
 	static const struct admin_channel_ops ops = {send_line, read_line, close_client};
 	const char *data = config_text(config, CONFIG_data);
@@ -57,7 +84,7 @@ enum status admin_channel_open(const struct config *config, struct admin_channel
 	status = open_client(data, &client, err);
 	/* A path too long for a socket has no server either: it could not have started. */
 	if (status == STATUS_NOT_FOUND || status == STATUS_INVALID)
-		return admin_local_open(config, ret, err);
+		return open_local(config, need, ret, err);
 	if (status == STATUS_OK)
 		*ret = (struct admin_channel){.ops = &ops, .impl = client};
 	return status;

@@ -26,9 +26,17 @@ struct admin_channel {
 	bool is_local; /* no server runs: we hold the data directory's lock */
 };
 
-/* To the server that runs on the configuration's data directory, else a local one. */
-enum status admin_channel_open(const struct config *config, struct admin_channel *ret,
-    struct error *err);
+/* What a verb wants to speak to. */
+enum admin_need {
+	ADMIN_STORE,	 /* a server that runs, or the store that is there */
+	ADMIN_NEW_STORE, /* the same, and a store is made where none is */
+	ADMIN_SERVER,	 /* a server that runs */
+};
+
+/* To the server that runs on the configuration's data directory, else a local one. NOT_FOUND when
+ * there is no store, CONN_REFUSED when no server runs and one is needed. */
+enum status admin_channel_open(const struct config *config, enum admin_need need,
+    struct admin_channel *ret, struct error *err);
 void admin_channel_close(struct admin_channel *channel); /* harmless when it is not open */
 
 /* OK: a server runs there; NOT_FOUND: none; or what is in the way of knowing. */

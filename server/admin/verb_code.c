@@ -8,6 +8,7 @@ enum status verb_code_create(struct admin *admin, struct error *err)
 	struct buf text;
 	enum status status;
 
+	admin->need = ADMIN_NEW_STORE;
 	admin_request_begin(&request, "invitecode");
 	json_put_str(&request.w, "action", "create");
 	if (admin->uses != 0)

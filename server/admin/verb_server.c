@@ -17,6 +17,7 @@ enum status verb_stats(struct admin *admin, struct error *err)
 	struct buf text;
 	enum status status;
 
+	admin->need = ADMIN_SERVER;
 	admin_request_begin(&request, "stats");
 	status = admin_ask(admin, &request, &reply, err);
 	if (status != STATUS_OK)
@@ -46,6 +47,7 @@ enum status verb_reload(struct admin *admin, struct error *err)
 {
 	struct admin_request request;
 
+	admin->need = ADMIN_SERVER;
 	admin_request_begin(&request, "reload");
 	return admin_tell(admin, &request, "the server has read its certificates again", err);
 }
@@ -65,6 +67,7 @@ enum status verb_shutdown(struct admin *admin, struct error *err)
 	struct admin_request request;
 	enum status status;
 
+	admin->need = ADMIN_SERVER;
 	admin_request_begin(&request, "shutdown");
 	status = admin_tell(admin, &request, "the server stops", err);
 	if (status == STATUS_OK)

@@ -57,6 +57,7 @@ enum status verb_user_add(struct admin *admin, struct error *err)
 		status = read_password(admin, admin->words[0], &secret, err);
 	if (status != STATUS_OK)
 		return status;
+	admin->need = ADMIN_NEW_STORE;
 	begin(&request, "useradd", admin->words[0]);
 	if (!admin->no_password)
 		json_put_text(&request.w, "password", slice_make(secret.text, secret.len));

@@ -26,6 +26,7 @@ struct admin {
 	int64_t uses, expires;		  /* 0: not given */
 	int64_t timeout_s;		  /* 0: not given */
 	struct secret_source password;
+	enum admin_need need;
 	struct admin_channel channel; /* opened by the first admin_ask */
 	enum status out;	      /* how writing to standard output went */
 };

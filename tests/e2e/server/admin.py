@@ -89,7 +89,8 @@ def e2e__admin__refuses_wrong_usage():
 def e2e__admin__tells_when_no_server_runs():
     folder = temp_dir()
     fails(8, "no server runs on", "stats", data=folder)
-    fails(8, "no server runs on", "user", "list", data=folder)
+    fails(8, "no server runs on", "reload", data=folder)
+    fails(6, "there is no store in", "user", "list", data=folder)
     fails(6, "there is no store in", "verify", data=folder)
     fails(6, "there is no store in", "export", data=folder)
     fails(6, "there is no file", "restore", "none.db", data=folder)
