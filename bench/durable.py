@@ -41,22 +41,17 @@ class Bench:
     def __init__(self, options, work):
         self.options, self.work = options, work
         self.certs = os.path.join(work, "certs")
-        self.flat = os.path.join(work, "pem")
-        os.makedirs(self.flat)
-
+        
     def program(self, path):
         return os.path.join(self.options.build, path)
 
     def make_certs(self):
         tool = self.program("certs/confab-certs")
-        quiet = {"stdout": subprocess.DEVNULL, "check": True}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": True}
         subprocess.run([tool, "init", "--dir", self.certs], **quiet)
         subprocess.run([tool, "server", "localhost", "--dir", self.certs], **quiet)
         for i in range(self.options.members):
             subprocess.run([tool, "client", f"u{i}", "--dir", self.certs], **quiet)
-        for folder, _, names in os.walk(self.certs):
-            for name in names:
-                os.link(os.path.join(folder, name), os.path.join(self.flat, name))
 
     def cpu(self, pid):
         with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
@@ -65,7 +60,7 @@ class Bench:
 
     def one(self, durability, senders, in_flight, number):
         data = os.path.join(self.options.data or self.work, f"data{number}")
-        pem = {name: os.path.join(self.flat, name) for name in os.listdir(self.flat)}
+        pem = {name: os.path.join(self.certs, name) for name in os.listdir(self.certs)}
         pin = ["taskset", "-c"] if os.cpu_count() >= 2 else None
         server = subprocess.Popen(
             (pin + ["0"] if pin else []) +
@@ -84,7 +79,7 @@ class Bench:
             before = self.cpu(server.pid)
             done = subprocess.run(
                 (pin + ["1"] if pin else []) +
-                [self.program("bench/durable-load"), port, self.flat, str(self.options.members),
+                [self.program("bench/durable-load"), port, self.certs, str(self.options.members),
                  str(senders), str(in_flight), str(self.options.seconds), "128"],
                 stdout=subprocess.PIPE, text=True, timeout=120 + self.options.seconds, check=True)
             result = json.loads(done.stdout)
