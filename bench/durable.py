@@ -41,7 +41,7 @@ class Bench:
     def __init__(self, options, work):
         self.options, self.work = options, work
         self.certs = os.path.join(work, "certs")
-        
+
     def program(self, path):
         return os.path.join(self.options.build, path)
 
