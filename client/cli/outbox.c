@@ -13,11 +13,14 @@
 #define FILE_FULL (1 << 20)     /* a file as large as this is followed by another */
 #define FILE_KEPT (FILE_FULL / 2) /* an adopted file as large as this is not copied */
 
-/* Flushed to the disk when this much waits for it. Fewer marks than the nonces which a server keeps
- * for a user (4,096), or a power cut could bring back more than it remembers. */
-#define SYNC_BYTES (1 << 20)
-#define SYNC_MARKS 2048
+/* To the disk's surface goes what was written when this long has passed, or when so many are done that
+ * the disk has as waiting: a power cut must not bring back more than the nonces which a server
+ * keeps for a user (4,096). What is put and done between two times does not count: its marks stand
+ * shortly behind it in the same file. */
 #define SYNC_MS 250
+#define SYNC_MARKS 2048
+
+#define NONCE_BYTES ((OUTBOX_NONCE_SIZE - 1) / 2)
 
 /* A clock may be set back by this much without making messages doubtful. */
 #define CLOCK_SLIP_MS 300000
@@ -50,8 +53,11 @@ struct outbox {
 	bool unwritten;
 	bool lost; /* writing has failed: no more of it, but what is empty is still removed */
 	struct error failure; /* that was not told yet */
-	uint64_t unsynced_bytes, unsynced_since_ms;
+	uint64_t unsynced_since_ms; /* 0: nothing is */
 	unsigned unsynced_marks;
+	uint64_t synced_number; /* the disk may have those before it */
+	unsigned char pool[1536]; /* random bytes for nonces, as each call of the system's costs */
+	size_t pool_left;
 };
 
 /* --- Where it is --------------------------------------------------------------------------- */
@@ -181,7 +187,8 @@ static void put_mark(struct outbox *outbox, struct outbox_message *message, enum
 	if (!is_written(outbox, file))
 		return;
 	outbox->unwritten = true;
-	outbox->unsynced_marks++;
+	if (mark == OUTBOX_DONE && message->number < outbox->synced_number)
+		outbox->unsynced_marks++;
 	if (file->marking && file->mark == mark && message->id == file->last + 1) {
 		file->last++;
 		return;
@@ -248,7 +255,6 @@ static enum status file_flush(struct outbox *outbox, struct outbox_file *file, s
 	if (file->out.len > 0) {
 		if (outbox->unsynced_since_ms == 0)
 			outbox->unsynced_since_ms = clock_mono_ms();
-		outbox->unsynced_bytes += file->out.len;
 		file->unsynced = true;
 		status = file_journal_put(file->journal, buf_slice(&file->out), err);
 	}
@@ -280,8 +286,9 @@ static enum status sync_files(struct outbox *outbox, struct error *err)
 			status = file_journal_sync(file->journal, err);
 		file->unsynced = false;
 	}
-	outbox->unsynced_bytes = outbox->unsynced_since_ms = 0;
+	outbox->unsynced_since_ms = 0;
 	outbox->unsynced_marks = 0;
+	outbox->synced_number = outbox->next_number;
 	return status;
 }
 
@@ -302,10 +309,9 @@ enum status outbox_flush(struct outbox *outbox, bool sync, struct error *err)
 		next = node->next;
 		status = file_flush(outbox, list_entry(node, struct outbox_file, node), err);
 	}
-	if (outbox->unsynced_bytes == 0)
-		outbox->unsynced_marks = 0;
-	else if (outbox->unsynced_bytes >= SYNC_BYTES || outbox->unsynced_marks >= SYNC_MARKS ||
-	         clock_mono_ms() - outbox->unsynced_since_ms >= SYNC_MS)
+	if (outbox->unsynced_since_ms != 0 &&
+	    (outbox->unsynced_marks >= SYNC_MARKS ||
+	        clock_mono_ms() - outbox->unsynced_since_ms >= SYNC_MS))
 		sync = true;
 	if (sync && status == STATUS_OK)
 		status = sync_files(outbox, err);
@@ -336,13 +342,18 @@ size_t outbox_count(const struct outbox *outbox)
 	return outbox->count;
 }
 
-static void new_nonce(char to[OUTBOX_NONCE_SIZE])
+static void new_nonce(struct outbox *outbox, char to[OUTBOX_NONCE_SIZE])
 {
 	static const char digits[] = "0123456789abcdef";
-	unsigned char bytes[(OUTBOX_NONCE_SIZE - 1) / 2];
+	const unsigned char *bytes;
 
-	random_bytes(bytes, sizeof bytes);
-	for (size_t i = 0; i < sizeof bytes; i++) {
+	if (outbox->pool_left < NONCE_BYTES) {
+		random_bytes(outbox->pool, sizeof outbox->pool);
+		outbox->pool_left = sizeof outbox->pool;
+	}
+	outbox->pool_left -= NONCE_BYTES;
+	bytes = outbox->pool + outbox->pool_left;
+	for (size_t i = 0; i < NONCE_BYTES; i++) {
 		to[2 * i] = digits[bytes[i] >> 4];
 		to[2 * i + 1] = digits[bytes[i] & 15];
 	}
@@ -371,7 +382,7 @@ enum status outbox_put(
 	if (message == NULL)
 		return error_set(err, STATUS_NOMEM, "%s", status_text(STATUS_NOMEM));
 	message->time_ms = clock_unix_ms();
-	new_nonce(message->nonce);
+	new_nonce(outbox, message->nonce);
 	/* A failure of the disk is told by the next flush: the message is in memory. */
 	if (outbox->own == NULL || outbox->own->bytes >= FILE_FULL)
 		open_own(outbox, &outbox->failure);
@@ -684,6 +695,7 @@ enum status outbox_open(
 		outbox_free(outbox);
 		return status;
 	}
+	outbox->synced_number = outbox->next_number;
 	if (ret_broken != NULL)
 		*ret_broken = broken;
 	*ret = outbox;

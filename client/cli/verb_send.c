@@ -19,6 +19,8 @@ static bool put_text(struct call *call, struct slice text)
 	struct buf repaired;
 	bool ok = true;
 
+	if (utf8_is_valid(text) && memchr(text.ptr, '\0', text.len) == NULL)
+		return sender_put(&call->sender, call->target, text);
 	buf_init(&repaired, 4 * text.len + 1);
 	show_repair(&repaired, text);
 	if (repaired.len > 0)
