@@ -20,7 +20,7 @@ struct input {
 	struct cond *cond; /* `shared` was taken, or filled */
 	/* Under the mutex: */
 	struct buf shared;
-	enum status end;  /* OK while more may come */
+	enum status end; /* OK while more may come */
 	bool stopped;
 	struct confab *c; /* whom to wake, or NULL */
 };

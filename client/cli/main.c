@@ -181,7 +181,8 @@ static int run(struct line *line, int argc, char *const *argv)
 		return line->app.out_exit;
 	}
 	if (line->count == 0) {
-		app_error("what to do? confab send, outbox, tail, json, pipe or chat; --help tells more");
+		app_error(
+		    "what to do? confab send, outbox, tail, json, pipe or chat; --help tells more");
 		return EXIT_USAGE;
 	}
 	verb = find_verb(line->words[0]);

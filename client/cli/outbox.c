@@ -10,11 +10,11 @@
 #include "os/random.h"
 
 #define PATH_MAX_BYTES 4096
-#define FILE_FULL (1 << 20)     /* a file as large as this is followed by another */
+#define FILE_FULL (1 << 20)       /* a file as large as this is followed by another */
 #define FILE_KEPT (FILE_FULL / 2) /* an adopted file as large as this is not copied */
 
-/* To the disk's surface goes what was written when this long has passed, or when so many are done that
- * the disk has as waiting: a power cut must not bring back more than the nonces which a server
+/* To the disk's surface goes what was written when this long has passed, or when so many are done
+ * that the disk has as waiting: a power cut must not bring back more than the nonces which a server
  * keeps for a user (4,096). What is put and done between two times does not count: its marks stand
  * shortly behind it in the same file. */
 #define SYNC_MS 250
@@ -52,10 +52,10 @@ struct outbox {
 	uint64_t bytes;
 	bool unwritten;
 	bool lost; /* writing has failed: no more of it, but what is empty is still removed */
-	struct error failure; /* that was not told yet */
+	struct error failure;       /* that was not told yet */
 	uint64_t unsynced_since_ms; /* 0: nothing is */
 	unsigned unsynced_marks;
-	uint64_t synced_number; /* the disk may have those before it */
+	uint64_t synced_number;   /* the disk may have those before it */
 	unsigned char pool[1536]; /* random bytes for nonces, as each call of the system's costs */
 	size_t pool_left;
 };
@@ -373,8 +373,8 @@ enum status outbox_put(
 	struct outbox_message *message;
 
 	if (outbox->count >= OUTBOX_COUNT_MAX)
-		return error_set(err, STATUS_FULL, "the outbox is full: %zu messages wait in it",
-		    outbox->count);
+		return error_set(
+		    err, STATUS_FULL, "the outbox is full: %zu messages wait in it", outbox->count);
 	if (outbox->bytes + text.len >= OUTBOX_BYTES_MAX)
 		return error_set(err, STATUS_FULL,
 		    "the outbox is full: %d MiB of messages wait in it", OUTBOX_BYTES_MAX >> 20);
@@ -471,8 +471,8 @@ static enum status list_names(const char *folder, struct names **ret, struct err
 		return error_set(err, STATUS_NOMEM, "%s", status_text(STATUS_NOMEM));
 	status = file_list_dir(folder, take_name, names, err);
 	if (names->too_many)
-		status = error_set(err, STATUS_FULL, "more than %d files in %s", OUTBOX_FILES_MAX,
-		    folder);
+		status = error_set(
+		    err, STATUS_FULL, "more than %d files in %s", OUTBOX_FILES_MAX, folder);
 	if (names->no_memory)
 		status = error_set(err, STATUS_NOMEM, "%s", status_text(STATUS_NOMEM));
 	if (status != STATUS_OK) {
@@ -607,8 +607,8 @@ static size_t mark_small_files(struct outbox *outbox)
 	return count;
 }
 
-/* What is put goes into the last small file; several become one, or calls that find no server, side by
- * side, would add more and more for ever. */
+/* What is put goes into the last small file; several become one, or calls that find no server, side
+ * by side, would add more and more for ever. */
 static enum status join_small_files(struct outbox *outbox, struct error *err)
 {
 	size_t count = mark_small_files(outbox);
@@ -687,9 +687,9 @@ enum status outbox_open(
 	outbox->random = random_u64();
 	if (folder != NULL) {
 		outbox->folder = str_dup(slice_of(folder));
-		status = outbox->folder != NULL ? adopt(outbox, &broken, err)
-		                                : error_set(err, STATUS_NOMEM, "%s",
-		                                      status_text(STATUS_NOMEM));
+		status = outbox->folder != NULL
+		             ? adopt(outbox, &broken, err)
+		             : error_set(err, STATUS_NOMEM, "%s", status_text(STATUS_NOMEM));
 	}
 	if (status != STATUS_OK) {
 		outbox_free(outbox);

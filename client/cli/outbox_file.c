@@ -141,8 +141,7 @@ static enum status read_message(
 }
 
 /* INVALID for a line that means nothing. */
-static enum status read_line(
-    struct table *table, struct slice line, struct outbox_reading *reading)
+static enum status read_line(struct table *table, struct slice line, struct outbox_reading *reading)
 {
 	struct json *root;
 	struct error err;

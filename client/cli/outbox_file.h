@@ -5,8 +5,8 @@
  *     {"done":[0,3]}   taken or dropped    {"sent":[4,4]}   on its way, no nonce kept
  *     {"back":[4,4]}   no longer sent
  *
- * Ids only rise. A last line without its line end was torn by a crash: it was never sent, as a line is
- * written before that. Other lines that cannot be read are left out and counted. Pure.
+ * Ids only rise. A last line without its line end was torn by a crash: it was never sent, as a line
+ * is written before that. Other lines that cannot be read are left out and counted. Pure.
  */
 #ifndef CONFAB_CLI_OUTBOX_FILE_H
 #define CONFAB_CLI_OUTBOX_FILE_H
@@ -25,9 +25,9 @@ void outbox_file_mark(struct buf *to, enum outbox_mark mark, int64_t first, int6
 struct outbox_reading {
 	struct list messages; /* not done, in order; whoever reads frees them */
 	size_t count;
-	int64_t next_id;  /* above all in the file */
-	size_t whole;     /* bytes up to the end of the last whole line */
-	unsigned broken;  /* lines left out */
+	int64_t next_id; /* above all in the file */
+	size_t whole;    /* bytes up to the end of the last whole line */
+	unsigned broken; /* lines left out */
 };
 
 /* NOMEM, and then nothing is left to be freed. */

@@ -9,8 +9,8 @@
 #include "wire/json.h"
 #include "wire/tables.h"
 
-#define WINDOW 64     /* messages on their way, when all goes well */
-#define WAIT_MAX_S 60 /* for a server that says "later" */
+#define WINDOW 64         /* messages on their way, when all goes well */
+#define WAIT_MAX_S 60     /* for a server that says "later" */
 #define RETRY_MIN_MS 1000 /* without a connection, while the input goes on */
 #define RETRY_MAX_MS 60000
 
@@ -21,8 +21,8 @@ static int fail(struct sender *sender, int exit_code)
 	return exit_code;
 }
 
-/* The outbox goes on in memory, so this is told once. A full disk must not keep the message that the
- * disk is full. */
+/* The outbox goes on in memory, so this is told once. A full disk must not keep the message that
+ * the disk is full. */
 static void warn(const char *why)
 {
 	app_error("%s; what cannot be sent now is not kept (--no-outbox: never)", why);
@@ -96,8 +96,8 @@ static void refused(struct sender *sender, struct outbox_message *message,
 }
 
 /* A message that was not taken, or whose room could not be joined. */
-static void settle(struct sender *sender, struct outbox_message *message,
-    enum confab_status status, const struct confab_line *line)
+static void settle(struct sender *sender, struct outbox_message *message, enum confab_status status,
+    const struct confab_line *line)
 {
 	const char *code = line != NULL ? confab_line_name(line) : "";
 
@@ -180,7 +180,8 @@ static void on_reply(
 	}
 }
 
-/* The first reply is that to the login: is this user a guest, whose nonces go with the connection? */
+/* The first reply is that to the login: is this user a guest, whose nonces go with the connection?
+ */
 static void on_line(void *arg, struct confab *c, const struct confab_line *line)
 {
 	struct sender *sender = arg;
@@ -294,8 +295,7 @@ static size_t queued(const struct sender *sender)
 }
 
 /* Takes lines while there are any, until `most` wait. */
-static void fill(struct sender *sender, struct input *input, size_t most,
-    bool (*put_line)(struct sender *sender, struct slice line))
+static void fill(struct sender *sender, struct input *input, size_t most)
 {
 	while (input != NULL && !sender->input_ended && sender->exit_code == EXIT_DONE &&
 	       queued(sender) < most) {
@@ -306,7 +306,7 @@ static void fill(struct sender *sender, struct input *input, size_t most,
 			return;
 		sender->input_ended = status != STATUS_OK;
 		if (status == STATUS_OK) {
-			put_line(sender, line);
+			sender->put_line(sender, line);
 		} else if (status != STATUS_EOF) {
 			app_error("standard input: %s", status_text(status));
 			fail(sender, EXIT_OTHER);
@@ -330,8 +330,7 @@ static bool is_idle(const struct sender *sender)
 }
 
 /* Over the connection there is; the exit code. */
-static int converse(struct sender *sender, struct input *input,
-    bool (*put_line)(struct sender *sender, struct slice line))
+static int converse(struct sender *sender, struct input *input)
 {
 	struct app *app = sender->app;
 	uint64_t heard_ms = clock_mono_ms();
@@ -341,7 +340,7 @@ static int converse(struct sender *sender, struct input *input,
 		enum confab_status status;
 
 		if (queued(sender) < WINDOW)
-			fill(sender, input, 4 * WINDOW, put_line);
+			fill(sender, input, 4 * WINDOW);
 		send_batch(sender);
 		before = sender->on_way;
 		if (is_idle(sender)) {
@@ -369,15 +368,14 @@ static int converse(struct sender *sender, struct input *input,
 }
 
 /* Without a connection: takes what comes for `ms`. False when there is no reason to go on. */
-static bool keep_input(struct sender *sender, struct input *input, uint64_t ms,
-    bool (*put_line)(struct sender *sender, struct slice line))
+static bool keep_input(struct sender *sender, struct input *input, uint64_t ms)
 {
 	uint64_t until_ms = clock_mono_ms() + ms;
 
 	for (;;) {
 		uint64_t now = clock_mono_ms();
 
-		fill(sender, input, OUTBOX_COUNT_MAX + 1, put_line);
+		fill(sender, input, OUTBOX_COUNT_MAX + 1);
 		flush(sender, false);
 		if (sender->input_ended || sender->exit_code != EXIT_DONE ||
 		    app_is_leaving(sender->app) || !outbox_is_kept(sender->outbox))
@@ -388,8 +386,7 @@ static bool keep_input(struct sender *sender, struct input *input, uint64_t ms,
 	}
 }
 
-int sender_run(struct sender *sender, struct input *input,
-    bool (*put_line)(struct sender *sender, struct slice line))
+int sender_run(struct sender *sender, struct input *input)
 {
 	const struct app_handlers handlers = {.on_line = on_line, .arg = sender};
 	struct app *app = sender->app;
@@ -405,7 +402,7 @@ int sender_run(struct sender *sender, struct input *input,
 		if (result == EXIT_DONE) {
 			if (input != NULL)
 				input_attach(input, app->c);
-			result = converse(sender, input, put_line);
+			result = converse(sender, input);
 			if (input != NULL)
 				input_attach(input, NULL);
 			if (outbox_is_unwritten(sender->outbox))
@@ -417,11 +414,11 @@ int sender_run(struct sender *sender, struct input *input,
 		if (input == NULL || (result != EXIT_LOST && result != EXIT_TIMEOUT) ||
 		    !outbox_is_kept(sender->outbox))
 			break;
-		if (!keep_input(sender, input, retry_ms, put_line))
+		if (!keep_input(sender, input, retry_ms))
 			break;
 		retry_ms = 2 * retry_ms < RETRY_MAX_MS ? 2 * retry_ms : RETRY_MAX_MS;
 	}
-	fail(sender, result);
+	fail(sender, app_is_leaving(app) && result != EXIT_DONE ? EXIT_OTHER : result);
 	return sender->exit_code;
 }
 
@@ -489,8 +486,7 @@ int sender_open(struct sender *sender)
 	if (!app->no_outbox) {
 		status = find_folder(sender, &folder, &err);
 		if (status == STATUS_OK)
-			status = outbox_open(
-			    buf_text(&folder), &sender->outbox, &broken, &err);
+			status = outbox_open(buf_text(&folder), &sender->outbox, &broken, &err);
 		/* What is wrong with the settings is told by connecting with them. */
 		if (status != STATUS_OK && status != STATUS_USAGE)
 			warn(err.text);
@@ -509,8 +505,8 @@ int sender_open(struct sender *sender)
 
 /* Counts a list and moves it to `to`. The rest of a call that was refused is dropped: its exit code
  * says that it was not sent. */
-static void count(struct sender *sender, struct list *list, struct list *to, size_t *waiting,
-    size_t *doubtful)
+static void count(
+    struct sender *sender, struct list *list, struct list *to, size_t *waiting, size_t *doubtful)
 {
 	int64_t now_ms = clock_unix_ms();
 	struct list *node;
@@ -527,7 +523,7 @@ static void count(struct sender *sender, struct list *list, struct list *to, siz
 	}
 }
 
-static void tell(const struct sender *sender, bool kept, size_t waiting, size_t doubtful)
+static void tell_rest(const struct sender *sender, bool kept, size_t waiting, size_t doubtful)
 {
 	size_t all = waiting + doubtful;
 
@@ -539,9 +535,10 @@ static void tell(const struct sender *sender, bool kept, size_t waiting, size_t 
 		          "send` there, or `confab outbox send`",
 		    waiting, waiting == 1 ? " waits" : "s wait", sender->place);
 	if (kept && doubtful > 0)
-		app_error("%zu message%s kept aside in the outbox for %s, as it may have been stored "
-		          "already or is older than %d hours: see `confab outbox`, then `confab "
-		          "outbox send` or `confab outbox drop`",
+		app_error(
+		    "%zu message%s kept aside in the outbox for %s, as it may have been stored "
+		    "already or is older than %d hours: see `confab outbox`, then `confab "
+		    "outbox send` or `confab outbox drop`",
 		    doubtful, doubtful == 1 ? " is" : "s are", sender->place,
 		    (int)(OUTBOX_AGE_MAX_MS / 3600000));
 }
@@ -567,6 +564,6 @@ int sender_close(struct sender *sender)
 	if (outbox_close(sender->outbox, &err) != STATUS_OK)
 		warn(err.text);
 	sender->outbox = NULL;
-	tell(sender, kept, waiting, doubtful);
+	tell_rest(sender, kept, waiting, doubtful);
 	return sender->exit_code != EXIT_DONE ? sender->exit_code : sender->earlier_exit;
 }

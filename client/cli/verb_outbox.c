@@ -218,8 +218,7 @@ static void drop(struct sender *sender)
 	size_t count = 0;
 
 	for (; !list_is_empty(queue); count++)
-		outbox_done(
-		    sender->outbox, list_entry(queue->next, struct outbox_message, node));
+		outbox_done(sender->outbox, list_entry(queue->next, struct outbox_message, node));
 	app_note(sender->app, "%zu message%s dropped", count, count == 1 ? "" : "s");
 }
 
@@ -238,7 +237,7 @@ static int act(struct app *app, bool is_drop)
 	else if (is_drop)
 		drop(&sender);
 	else if (outbox_count(sender.outbox) > 0)
-		sender_run(&sender, NULL, NULL);
+		sender_run(&sender, NULL);
 	else
 		app_note(app, "nothing waits for %s", sender.place);
 	return sender_close(&sender);
@@ -259,7 +258,7 @@ int verb_outbox(struct app *app, const char *const *words, size_t count)
 	if (strcmp(what, "send") == 0 || strcmp(what, "drop") == 0)
 		return act(app, what[0] == 'd');
 	nearest = options_nearest(what, names);
-	app_error("confab outbox knows list, send and drop%s%s", nearest != NULL ? "; did you mean " : "",
-	    nearest != NULL ? nearest : "");
+	app_error("confab outbox knows list, send and drop%s%s",
+	    nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "");
 	return EXIT_USAGE;
 }

@@ -86,7 +86,7 @@ static int send_all(struct call *call, struct slice text, bool from_input)
 	}
 	/* A text too long is not cut here: the one who typed it should hear of it. */
 	if (sender->exit_code == EXIT_DONE && (from_input || put_text(call, text)))
-		sender_run(sender, input, put_line);
+		sender_run(sender, input);
 	input_stop(input);
 	return sender_close(sender);
 }
@@ -101,6 +101,7 @@ int verb_send(struct app *app, const char *const *words, size_t count)
 	buf_init(&target, 256);
 	buf_init(&text, CONFAB_LINE_MAX / 2);
 	sender_init(&call.sender, app);
+	call.sender.put_line = put_line;
 	if (app->to != NULL)
 		buf_put_fmt(&target, "@%s", app->to);
 	else if (count > 0)

@@ -97,8 +97,7 @@ enum status file_journal_open(const char *path, struct file_journal **ret, struc
 		free(journal->path);
 		free(journal);
 		if (code == UV_EBUSY)
-			return error_set(
-			    err, STATUS_EXISTS, "%s is held by another process", path);
+			return error_set(err, STATUS_EXISTS, "%s is held by another process", path);
 		return file_fail(err, code, "open", path);
 	}
 	*ret = journal;

@@ -18,7 +18,8 @@ struct file_journal;
  * this process), ACCESS, NOT_FOUND (no such folder), NO_FILES, NO_SPACE, NOMEM, IO. */
 enum status file_journal_open(const char *path, struct file_journal **ret, struct error *err);
 
-/* Appends; after a failure the file is as it was, as far as the disk still lets one. NO_SPACE, IO. */
+/* Appends; after a failure the file is as it was, as far as the disk still lets one. NO_SPACE, IO.
+ */
 enum status file_journal_put(struct file_journal *journal, struct slice text, struct error *err);
 
 /* Flushes what was appended, and the file's entry in its folder, to the disk. */
@@ -32,8 +33,8 @@ uint64_t file_journal_size(const struct file_journal *journal);
 /* Closes it; NULL is harmless. */
 void file_journal_close(struct file_journal *journal);
 
-/* Empties, removes and closes it. Nobody else ever gets hold of the removed file as if it were still
- * in place. */
+/* Empties, removes and closes it. Nobody else ever gets hold of the removed file as if it were
+ * still in place. */
 void file_journal_remove(struct file_journal *journal);
 
 #endif
