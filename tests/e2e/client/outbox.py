@@ -341,7 +341,7 @@ def e2e__client__outbox_survives_kill():
     own = certificate("carol")
     with Server("--guests", "--no-limits") as server:
         confab(server, "json", "cmd=create", "room=log", *own, user=None, home=home).expect(0)
-        with Person(server, "tail", "log", "--json", user="bob") as bob:
+        with Person(server, "tail", "log", "--json", *certificate("bob"), user=None) as bob:
             bob.expect("listening", "err")
             appended = []
             for turn in range(rounds):
