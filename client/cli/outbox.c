@@ -17,7 +17,6 @@
  * that the disk has as waiting: a power cut must not bring back more than the nonces which a server
  * keeps for a user (4,096). What is put and done between two times does not count: its marks stand
  * shortly behind it in the same file. */
-#define SYNC_MS 250
 #define SYNC_MARKS 2048
 
 #define NONCE_BYTES ((OUTBOX_NONCE_SIZE - 1) / 2)
@@ -311,7 +310,7 @@ enum status outbox_flush(struct outbox *outbox, bool sync, struct error *err)
 	}
 	if (outbox->unsynced_since_ms != 0 &&
 	    (outbox->unsynced_marks >= SYNC_MARKS ||
-	        clock_mono_ms() - outbox->unsynced_since_ms >= SYNC_MS))
+	        clock_mono_ms() - outbox->unsynced_since_ms >= OUTBOX_SYNC_MS))
 		sync = true;
 	if (sync && status == STATUS_OK)
 		status = sync_files(outbox, err);
@@ -328,6 +327,11 @@ bool outbox_is_kept(const struct outbox *outbox)
 bool outbox_is_unwritten(const struct outbox *outbox)
 {
 	return outbox->unwritten;
+}
+
+bool outbox_is_unsynced(const struct outbox *outbox)
+{
+	return outbox->unsynced_since_ms != 0;
 }
 
 /* --- Messages ------------------------------------------------------------------------------ */

@@ -24,6 +24,7 @@
 #define OUTBOX_BYTES_MAX (16 << 20) /* of the files of one outbox */
 #define OUTBOX_COUNT_MAX 65536      /* messages that wait */
 #define OUTBOX_FILES_MAX 1024       /* looked at in one folder */
+#define OUTBOX_SYNC_MS 1000         /* what is written is flushed to the disk after this long */
 #define OUTBOX_NONCE_SIZE 25        /* with the final NUL */
 
 /* The server remembers a nonce for 24 hours. What is older than this is not sent unasked. */
@@ -90,7 +91,11 @@ bool outbox_is_kept(const struct outbox *outbox);
 /* Is anything marked that outbox_flush has not written? */
 bool outbox_is_unwritten(const struct outbox *outbox);
 
-/* Writes what is marked; now and then, or if `sync`, to the disk's surface. After a failure the
+/* Waits what was written for the disk's surface? Then outbox_flush should be called again after
+ * OUTBOX_SYNC_MS at most. */
+bool outbox_is_unsynced(const struct outbox *outbox);
+
+/* Writes what is marked; when it is time, or if `sync`, to the disk's surface. After a failure the
  * outbox goes on in memory only, and has no more to write. NO_SPACE, ACCESS, IO. */
 enum status outbox_flush(struct outbox *outbox, bool sync, struct error *err);
 

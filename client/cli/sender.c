@@ -272,7 +272,7 @@ static void send_batch(struct sender *sender)
 		list_put(&batch, &message->node);
 		count++;
 	}
-	if (outbox_is_unwritten(sender->outbox))
+	if (outbox_is_unwritten(sender->outbox) || outbox_is_unsynced(sender->outbox))
 		flush(sender, false);
 	while ((node = list_take(&batch)) != NULL) {
 		message = list_entry(node, struct outbox_message, node);
@@ -320,10 +320,13 @@ static void fill(struct sender *sender, struct input *input, size_t most)
 static unsigned patience(const struct sender *sender)
 {
 	uint64_t now = clock_mono_ms();
+	unsigned ms = 60000;
 
 	if (sender->wait_until_ms > now)
-		return (unsigned)(sender->wait_until_ms - now);
-	return sender->on_way > 0 || sender->joiner != NULL ? sender->app->timeout_ms : 60000;
+		ms = (unsigned)(sender->wait_until_ms - now);
+	else if (sender->on_way > 0 || sender->joiner != NULL)
+		ms = sender->app->timeout_ms;
+	return outbox_is_unsynced(sender->outbox) && ms > OUTBOX_SYNC_MS ? OUTBOX_SYNC_MS : ms;
 }
 
 static bool is_idle(const struct sender *sender)
