@@ -21,7 +21,7 @@ struct app {
 	struct settings settings;
 	const char *config_file, *profile; /* as the flags say, or NULL */
 	const char *to;                    /* --to, without @; or NULL */
-	bool json, quiet, no_login;
+	bool json, quiet, no_login, no_outbox;
 	unsigned timeout_ms;
 	struct confab *c;
 	unsigned progress; /* counted up by verbs for what app_run_until should see as an answer */

@@ -17,11 +17,12 @@ struct input {
 	size_t line_max;
 
 	struct mutex *mutex;
-	struct cond *cond; /* `shared` was taken */
+	struct cond *cond; /* `shared` was taken, or filled */
 	/* Under the mutex: */
 	struct buf shared;
-	enum status end;  /* OK while more may come */
-	struct confab *c; /* whom to wake; NULL after input_stop */
+	enum status end; /* OK while more may come */
+	bool stopped;
+	struct confab *c; /* whom to wake, or NULL */
 };
 
 /* The one that was left to its thread at the process's end: held here for tools that look for
@@ -34,14 +35,15 @@ static bool hand_over(struct input *input, const char *bytes, size_t len, enum s
 	bool go_on;
 
 	mutex_lock(input->mutex);
-	while (input->shared.len > 0 && input->c != NULL)
+	while (input->shared.len > 0 && !input->stopped)
 		cond_wait(input->cond, input->mutex);
 	if (len > 0 && !buf_put(&input->shared, bytes, len))
 		end = STATUS_NOMEM;
 	input->end = end;
-	go_on = end == STATUS_OK && input->c != NULL;
+	go_on = end == STATUS_OK && !input->stopped;
 	if (input->c != NULL)
 		confab_wake(input->c);
+	cond_wake_all(input->cond);
 	mutex_unlock(input->mutex);
 	return go_on;
 }
@@ -158,6 +160,21 @@ enum status input_line(struct input *input, struct slice *ret_line, bool *ret_is
 	}
 }
 
+void input_attach(struct input *input, struct confab *c)
+{
+	mutex_lock(input->mutex);
+	input->c = c;
+	mutex_unlock(input->mutex);
+}
+
+void input_wait(struct input *input, uint64_t timeout_ms)
+{
+	mutex_lock(input->mutex);
+	if (input->shared.len == 0 && input->end == STATUS_OK)
+		cond_wait_ms(input->cond, input->mutex, timeout_ms);
+	mutex_unlock(input->mutex);
+}
+
 void input_stop(struct input *input)
 {
 	bool ended;
@@ -166,6 +183,7 @@ void input_stop(struct input *input)
 		return;
 	mutex_lock(input->mutex);
 	input->c = NULL;
+	input->stopped = true;
 	ended = input->end != STATUS_OK;
 	cond_wake_all(input->cond);
 	mutex_unlock(input->mutex);

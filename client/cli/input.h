@@ -18,8 +18,14 @@
 struct buf;
 struct input;
 
-/* Starts to read. A line longer than `line_max` bytes comes in pieces. NOMEM. */
+/* Starts to read. A line longer than `line_max` bytes comes in pieces. `c` may be NULL. NOMEM. */
 enum status input_start(struct confab *c, size_t line_max, struct input **ret);
+
+/* Wakes this connection from now on; NULL: none, as before confab_free. */
+void input_attach(struct input *input, struct confab *c);
+
+/* Without a connection: blocks until there may be a line or the end, at most `timeout_ms`. */
+void input_wait(struct input *input, uint64_t timeout_ms);
 
 /* The next line without its LF or CR LF, lent until the next call; with `ret_is_piece` (may be
  * NULL) true when the line goes on in the next one. AGAIN when none is there yet: confab_run

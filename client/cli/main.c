@@ -13,6 +13,7 @@ static const struct verb {
 	int (*run)(struct app *app, const char *const *words, size_t count);
 } verbs[] = {
     {"send", "ROOM|@USER TEXT…|-", "send a message, or each line of standard input", verb_send},
+    {"outbox", "[list|send|drop]", "what could not be sent yet", verb_outbox},
     {"tail", "ROOM|@USER…", "print what is said in rooms, until it is stopped", verb_tail},
     {"json", "'{\"cmd\":…}'|cmd=… FIELD=VALUE…|-", "one command; print its reply", verb_json},
     {"pipe", "", "the wire itself: lines in, replies and events out", verb_pipe},
@@ -32,6 +33,7 @@ static const struct option options[] = {
     {"timeout", 't', "SECONDS", "how long to wait for the connection and for answers (10)"},
     {"quiet", 'q', NULL, "no remarks on standard error, only errors"},
     {"no-login", '\0', NULL, "json, pipe: do not log in (the commands do)"},
+    {"no-outbox", '\0', NULL, "send: keep nothing on the disk, forget what cannot be sent"},
     {"profile", 'p', "NAME", "a profile of the configuration file"},
     {"config", '\0', "FILE", "another configuration file"},
     {"help", 'h', NULL, "this text"},
@@ -98,6 +100,8 @@ static enum status take_option(
 		app->quiet = true;
 	else if (strcmp(name, "no-login") == 0)
 		app->no_login = true;
+	else if (strcmp(name, "no-outbox") == 0)
+		app->no_outbox = true;
 	else if (strcmp(name, "help") == 0)
 		line->help = true;
 	else if (strcmp(name, "version") == 0)
@@ -177,7 +181,8 @@ static int run(struct line *line, int argc, char *const *argv)
 		return line->app.out_exit;
 	}
 	if (line->count == 0) {
-		app_error("what to do? confab send, tail, json, pipe or chat; --help tells more");
+		app_error(
+		    "what to do? confab send, outbox, tail, json, pipe or chat; --help tells more");
 		return EXIT_USAGE;
 	}
 	verb = find_verb(line->words[0]);

@@ -8,6 +8,7 @@
 #include "cli/app.h"
 
 int verb_send(struct app *app, const char *const *words, size_t count);
+int verb_outbox(struct app *app, const char *const *words, size_t count);
 int verb_tail(struct app *app, const char *const *words, size_t count);
 int verb_json(struct app *app, const char *const *words, size_t count);
 int verb_pipe(struct app *app, const char *const *words, size_t count);

@@ -70,6 +70,7 @@ enum path_dir {
 	PATH_CONFIG_SYSTEM, /* /etc/confab; %ProgramData%\Confab */
 	PATH_DATA_USER,	    /* $XDG_DATA_HOME/confab, ~/.local/share/confab; %LOCALAPPDATA%\Confab */
 	PATH_DATA_SYSTEM,   /* /var/lib/confab; %ProgramData%\Confab */
+	PATH_STATE_USER,    /* $XDG_STATE_HOME/confab, ~/.local/state/confab; %LOCALAPPDATA%\Confab */
 	PATH_DATA_SERVER,   /* a server's: the system's for root, for who owns that folder and for a
 			       Windows service; else the user's */
 };

@@ -139,6 +139,8 @@ enum status path_standard(enum path_dir which, struct buf *to, struct error *err
 		return user_dir("XDG_CONFIG_HOME", ".config", to, err);
 	case PATH_DATA_USER:
 		return user_dir("XDG_DATA_HOME", ".local/share", to, err);
+	case PATH_STATE_USER:
+		return user_dir("XDG_STATE_HOME", ".local/state", to, err);
 	case PATH_CONFIG_SYSTEM:
 		buf_put_str(to, "/etc/confab");
 		return STATUS_OK;

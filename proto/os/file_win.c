@@ -143,6 +143,7 @@ enum status path_standard(enum path_dir which, struct buf *to, struct error *err
 	    [PATH_CONFIG_SYSTEM] = "ProgramData",
 	    [PATH_DATA_USER] = "LOCALAPPDATA",
 	    [PATH_DATA_SYSTEM] = "ProgramData",
+	    [PATH_STATE_USER] = "LOCALAPPDATA",
 	};
 	char *base;
 

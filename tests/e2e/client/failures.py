@@ -54,9 +54,11 @@ def e2e__client__usage():
 
 def e2e__client__no_server():
     port = free_port()
-    for verb in (["send", "dev", "x"], ["tail", "dev"], ["json", "cmd=ping"], ["pipe"], ["chat"]):
-        confab(port, *verb).expect(8, r"^confab: cannot connect to localhost:\d+: connection "
-                                      r"refused; is confab-server running there\?\n$")
+    why = r"^confab: cannot connect to localhost:\d+: connection refused; " \
+          r"is confab-server running there\?\n"
+    for verb in (["tail", "dev"], ["json", "cmd=ping"], ["pipe"], ["chat"]):
+        confab(port, *verb).expect(8, why + "$")
+    confab(port, "send", "dev", "x", "--no-outbox").expect(8, why)
 
 
 def e2e__client__no_such_host():
@@ -88,7 +90,7 @@ def e2e__client__time_out_of_greeting_login_and_reply():
         with Actor(script) as actor:
             confab(actor, "json", "cmd=ping", "--timeout", "1").expect(7, text)
     with Actor(silent_after_login) as actor:
-        confab(actor, "send", "dev", "x", "--timeout", "1").expect(7, "no answer")
+        confab(actor, "send", "dev", "x", "--timeout", "1", "--no-outbox").expect(7, "no answer")
         confab(actor, "pipe", "--timeout", "1", stdin='{"cmd":"ping","id":1}\n').expect(7)
 
 
@@ -189,7 +191,7 @@ def e2e__client__server_that_vanishes():
 
     with Actor(truncate) as actor:
         confab(actor, "json", "cmd=ping").expect(8)
-        confab(actor, "send", "dev", "x").expect(8)
+        confab(actor, "send", "dev", "x", "--no-outbox").expect(8)
 
 
 def e2e__client__send_joins_and_waits_when_told_to():

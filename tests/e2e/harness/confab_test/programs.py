@@ -62,7 +62,8 @@ class Program:
         for name in list(env):
             if name.startswith("CONFAB_"):
                 del env[name]
-        env.update(XDG_CONFIG_HOME=f"{home}/config", XDG_DATA_HOME=f"{home}/data", HOME=home)
+        env.update(XDG_CONFIG_HOME=f"{home}/config", XDG_DATA_HOME=f"{home}/data",
+                   XDG_STATE_HOME=f"{home}/state", HOME=home)
         if self.is_windows:
             # Wine keeps its prefix by HOME unless told; folders of users are Windows paths.
             env["WINEPREFIX"] = os.environ.get(
