@@ -13,7 +13,6 @@
 #include "chat/chat.h"
 #include "wire/message.h"
 
-#define CHAT_NONCE_COUNT_MAX 4096 /* of one user; the oldest goes first */
 #define CHAT_NONCE_MS INT64_C(86400000)
 #define CHAT_OFFLINE_MS 15000 /* without a session, before others hear of it */
 #define CHAT_PRESENCE_MS 5000 /* between two presence events of one user */

@@ -232,7 +232,7 @@ bool chat_nonce_put(struct chat *chat, struct chat_user *user, const struct chat
 	/* Two at most: a thousand that expire together are not this one's work alone. */
 	for (int i = 0; i < 2 && !list_is_empty(&user->nonces_by_age); i++) {
 		entry = list_entry(user->nonces_by_age.next, struct chat_nonce, age);
-		if (entry->expires_ms > now.unix_ms && user->nonces.count < CHAT_NONCE_COUNT_MAX)
+		if (entry->expires_ms > now.unix_ms && user->nonces.count < PROTO_LIMIT_nonces)
 			break;
 		if (!drop_nonce(chat, user, entry))
 			return false;
