@@ -15,6 +15,32 @@
 /* Objects with more members than this sort their keys to find equal ones. */
 #define FEW_KEYS 8
 
+/* --- Bytes that stand for themselves --------------------------------------------------------- */
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+/* Not 0 if one of the eight bytes is 0; or less than `n`, which is at most 128. */
+#define HAS_ZERO(x) (((x) - EACH(1)) & ~(x) & EACH(0x80))
+#define HAS_LESS(x, n) (((x) - EACH(n)) & ~(x) & EACH(0x80))
+
+/* The bytes at the front, eight at a time, that a string holds as they are: no control character,
+ * quote or backslash, and nothing but ASCII where `ascii` asks for it. At most `len`, and maybe
+ * less than there are: the last few are for whoever looks at single bytes. */
+static size_t plain_len(const char *ptr, size_t len, bool ascii)
+{
+	uint64_t refused = ascii ? EACH(0x80) : 0;
+	size_t at = 0;
+
+	for (; len - at >= 8; at += 8) {
+		uint64_t x;
+
+		memcpy(&x, ptr + at, 8);
+		if (((x & refused) | HAS_LESS(x, 0x20) | HAS_ZERO(x ^ EACH('"')) |
+			HAS_ZERO(x ^ EACH('\\'))) != 0)
+			break;
+	}
+	return at;
+}
+
 /* --- The strict look at the bytes ----------------------------------------------------------- */
 
 struct scan {
@@ -141,6 +167,7 @@ static bool scan_string(struct scan *s)
 {
 	if (!skip_char(s, '"'))
 		return fail(s, "a string is expected");
+	s->at += plain_len(s->at, (size_t)(s->end - s->at), true);
 	while (s->at < s->end) {
 		unsigned char c = (unsigned char)*s->at;
 
@@ -528,7 +555,7 @@ void json_put_quoted(struct buf *to, struct slice text)
 	size_t plain = 0; /* where the bytes begin that are copied as they are */
 
 	buf_put_char(to, '"');
-	for (size_t i = 0; i < text.len; i++) {
+	for (size_t i = plain_len(text.ptr, text.len, false); i < text.len; i++) {
 		unsigned char c = (unsigned char)text.ptr[i];
 
 		if (c >= 0x20 && c != '"' && c != '\\')
@@ -585,14 +612,22 @@ enum status json_print(const struct json *value, struct buf *to)
 
 static void put_key(struct json_writer *w, const char *key)
 {
+	size_t len = key != NULL ? strlen(key) : 0;
+	char *at;
+
 	if (w->need_comma)
 		buf_put_char(w->to, ',');
 	w->need_comma = true;
 	if (key == NULL)
 		return;
-	buf_put_char(w->to, '"');
-	buf_put_str(w->to, key);
-	buf_put(w->to, "\":", 2);
+	at = buf_reserve(w->to, len + 3);
+	if (at == NULL)
+		return;
+	at[0] = '"';
+	memcpy(at + 1, key, len);
+	at[len + 1] = '"';
+	at[len + 2] = ':';
+	w->to->len += len + 3;
 }
 
 static void open_container(struct json_writer *w, const char *key, char bracket)

@@ -489,7 +489,47 @@ TEST(unit__json__finds_equal_keys_among_thousands)
 	}
 }
 
-UNIT_MAIN(CASE(unit__json__accepts_what_rfc_8259_allows),
+/* Strings are looked at several bytes at a time: a byte that may not stand as it is must be found at
+ * every place, in strings of every length around that. */
+TEST(unit__json__sees_every_byte_at_every_place)
+{
+	for (unsigned byte = 1; byte < 256; byte++) {
+		bool special = byte < 0x20 || byte == '"' || byte == '\\';
+
+		for (size_t len = 1; len < 20; len++) {
+			for (size_t at = 0; at < len; at++) {
+				char text[24], quoted[24];
+				struct buf written;
+				struct json *root = NULL;
+				enum status status;
+
+				memset(text, 'a', len);
+				text[at] = (char)byte;
+				buf_init(&written, 64);
+				json_put_quoted(&written, slice_make(text, len));
+				CHECK(!written.failed);
+				CHECK((written.len > len + 2) == special);
+				/* Read back it is the same, where it is UTF-8 at all. */
+				status = json_parse(buf_slice(&written), &root, NULL);
+				CHECK_INT(status, byte < 0x80 ? STATUS_OK : STATUS_INVALID);
+				if (status == STATUS_OK)
+					CHECK(slice_equal(json_text(root), slice_make(text, len)));
+				json_free(root);
+				buf_release(&written);
+				/* Without its escape it is refused. */
+				quoted[0] = quoted[len + 1] = '"';
+				memcpy(quoted + 1, text, len);
+				status = json_parse(slice_make(quoted, len + 2), &root, NULL);
+				CHECK_INT(status, special || byte >= 0x80 ? STATUS_INVALID : STATUS_OK);
+				if (status == STATUS_OK)
+					json_free(root);
+			}
+		}
+	}
+}
+
+UNIT_MAIN(CASE(unit__json__sees_every_byte_at_every_place),
+    CASE(unit__json__accepts_what_rfc_8259_allows),
     CASE(unit__json__refuses_what_the_protocol_does_not_allow),
     CASE(unit__json__refuses_every_start_of_a_text), CASE(unit__json__says_what_is_wrong_and_where),
     CASE(unit__json__cuts_a_long_key_in_no_character), CASE(unit__json__reads_values),
