@@ -4,13 +4,16 @@
  *   micro                    all of them: ns an operation, median and range of rounds
  *   micro NAME…              some
  *   micro count NAME TIMES   TIMES times and nothing else, for instruction counts; says with which
- *                            compiler and which AES-GCM
+ *                            compiler, AES-GCM and SHA-256
  */
 #include <stdbool.h>
 #include <time.h>
 
 #ifdef CONFAB_FAST_GCM
 #include "crypto/gcm_fast.h"
+#endif
+#ifdef CONFAB_FAST_SHA256
+#include "crypto/sha256_fast.h"
 #endif
 #include "micro.h"
 #include "net/tls.h"
@@ -46,6 +49,15 @@ static const char *gcm_name(void)
 {
 #ifdef CONFAB_FAST_GCM
 	return gcm_fast_is_supported() ? "x86" : "stock";
+#else
+	return "stock";
+#endif
+}
+
+static const char *sha256_name(void)
+{
+#ifdef CONFAB_FAST_SHA256
+	return sha256_fast_is_supported() ? "x86" : "stock";
 #else
 	return "stock";
 #endif
@@ -102,8 +114,8 @@ static int count(const char *name, const char *times)
 	state = micro->begin();
 	micro->run(state, (unsigned)wanted);
 	micro->end(state);
-	printf("operations %lu\ncompiler %s\ngcm %s\n", wanted * micro->per_time,
-	    MICRO_COMPILER, gcm_name());
+	printf("operations %lu\ncompiler %s\ngcm %s\nsha256 %s\n", wanted * micro->per_time,
+	    MICRO_COMPILER, gcm_name(), sha256_name());
 	return 0;
 }
 
@@ -114,8 +126,8 @@ int main(int argc, char **argv)
 	CHECK(tls_startup(&err) == STATUS_OK);
 	if (argc == 4 && strcmp(argv[1], "count") == 0)
 		return count(argv[2], argv[3]);
-	printf("%-12s %12s %12s %12s   operation (AES-GCM: %s, compiler: %s)\n", "name",
-	    "ns, median", "least", "most", gcm_name(), MICRO_COMPILER);
+	printf("%-12s %12s %12s %12s   operation (AES-GCM %s, SHA-256 %s, %s)\n", "name",
+	    "ns, median", "least", "most", gcm_name(), sha256_name(), MICRO_COMPILER);
 	for (size_t i = 0; argc == 1 && i < ALL; i++)
 		measure(all[i]);
 	for (int i = 1; i < argc; i++)
