@@ -80,11 +80,12 @@ else()
     if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_SIZEOF_VOID_P EQUAL 8
             AND CMAKE_SYSTEM_NAME MATCHES "Linux|Windows"
             AND CMAKE_C_COMPILER_ID MATCHES "^(GNU|Clang)$")
-        set(fast_gcm ON)
+        set(fast_x86 ON)
     else()
-        set(fast_gcm OFF)
+        set(fast_x86 OFF)
     endif()
-    option(CONFAB_FAST_GCM "AES-GCM with eight blocks in flight (proto/crypto)" ${fast_gcm})
+    option(CONFAB_FAST_GCM "AES-GCM with eight blocks in flight (proto/crypto)" ${fast_x86})
+    option(CONFAB_FAST_SHA256 "SHA-256 with the processor's instructions (proto/crypto)" ${fast_x86})
     option(CONFAB_FAST_X25519 "Everest's X25519 in TLS 1.3 too (proto/crypto)" ON)
 
     set(ENABLE_PROGRAMS OFF CACHE BOOL "" FORCE)
@@ -99,7 +100,8 @@ else()
         # Everything that includes an mbedTLS header has to see the same configuration.
         target_compile_definitions(${target} PUBLIC
             MBEDTLS_USER_CONFIG_FILE="mbedtls_user_config.h"
-            $<$<BOOL:${CONFAB_FAST_GCM}>:CONFAB_FAST_GCM>)
+            $<$<BOOL:${CONFAB_FAST_GCM}>:CONFAB_FAST_GCM>
+            $<$<BOOL:${CONFAB_FAST_SHA256}>:CONFAB_FAST_SHA256>)
         target_include_directories(${target} BEFORE PUBLIC
             "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cmake/mbedtls>")
         # System headers for those who use it, so that our warnings are about our own code.
@@ -120,7 +122,7 @@ else()
     if(CONFAB_FAST_X25519)
         confab_patch_ecp()
     endif()
-    if(CONFAB_FAST_GCM OR CONFAB_FAST_X25519)
+    if(CONFAB_FAST_GCM OR CONFAB_FAST_SHA256 OR CONFAB_FAST_X25519)
         add_subdirectory(proto/crypto)
     endif()
     if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" OR CMAKE_BUILD_TYPE STREQUAL "Release")
