@@ -103,7 +103,7 @@ def verdict(ours, limit):
 
 def did_it(run):
     """A server that takes no tickets has no place in `resume`."""
-    return run["scenario"] != "resume" or run.get("resumed", 0) >= run.get("conns", 0)
+    return run["scenario"] != "resume" or run.get("resumed", 0) >= run.get("conns", 0) / 2
 
 
 def side_by_side(runs, folder):
@@ -138,7 +138,8 @@ def side_by_side(runs, folder):
 
 
 def points(runs, scenario, x, y, part="grow"):
-    xs = sorted({run[x] for run in runs.of(part, scenario) if x in run})
+    xs = sorted({run[x] for run in runs.all if run["scenario"] == scenario and x in run and
+                 run["part"] == part})
     return [(at, runs.values(y, part, scenario, **{x: at})) for at in xs]
 
 
@@ -244,7 +245,8 @@ def main():
     os.makedirs(folder, exist_ok=True)
     facts = runs.facts
     out = [INTRO.format(
-        **{**facts, "peers": ", ".join(f"{k} {v}" for k, v in facts["peers"].items()) or "none"},
+        **{key: value for key, value in facts.items() if key not in ("peers", "quick")},
+        peers=", ".join(f"{name} {version}" for name, version in facts["peers"].items()) or "none",
         cipher="TLS_AES_128_GCM_SHA256", plural="" if facts["rounds"] == 1 else "s",
         quick="**This is a quick run, on a machine that was not quiet: it shows that the "
               "measurements work, and its figures mean little.**" if facts["quick"] else
