@@ -142,6 +142,12 @@ else()
     endif()
     if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" OR CMAKE_BUILD_TYPE STREQUAL "Release")
         target_compile_options(everest PRIVATE -O3)
+        # The arithmetic of signatures: loops over few limbs. mbedTLS hides from every compiler what
+        # must not become a branch, so that a level makes no difference to that.
+        set(arithmetic bignum.c bignum_core.c ecp.c ecp_curves.c)
+        list(TRANSFORM arithmetic PREPEND "${mbedtls_dir}/library/")
+        set_source_files_properties(${arithmetic} "${CMAKE_BINARY_DIR}/deps/patched/ecp.c"
+            TARGET_DIRECTORY mbedcrypto PROPERTIES COMPILE_OPTIONS -O3)
     endif()
 
     add_library(confab_mbedtls INTERFACE)
