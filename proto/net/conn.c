@@ -280,9 +280,15 @@ static void step_handshake(struct conn *conn)
 		fail(conn);
 		return;
 	}
-	conn_push(conn); /* the whole flight in one write */
-	if (status == STATUS_OK && conn->state == CONN_HANDSHAKE)
+	/* The whole flight in one write, and what the owner says at once with it: for a server its
+	 * ticket and its first line. */
+	if (status == STATUS_OK)
 		open_up(conn);
+	if (conn->state == CONN_OPEN && conn->queue_count > 0) {
+		list_remove(&conn->out);
+		conn_flush(&conn->out);
+	}
+	conn_push(conn);
 }
 
 /* The peer's TCP stream is at its end. What it means depends on who said goodbye before. */
