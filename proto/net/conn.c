@@ -324,6 +324,7 @@ static bool deliver_lines(struct conn *conn, unsigned *lines_left)
 		status = line_reader_next(&conn->lines, &conn->plain.rest, &line);
 		if (status == STATUS_OK) {
 			--*lines_left;
+			conn->heard_in = conn->loop->turn;
 			conn->handlers->on_line(conn->arg, conn, line);
 		} else if (status == STATUS_FULL) {
 			conn->too_long = true;

@@ -92,7 +92,8 @@ void conn_want_flush(struct conn *conn)
 	if (conn->state == CONN_ENDED)
 		return;
 	list_remove(&conn->out);
-	list_put(&conn->loop->writable, &conn->out);
+	list_put(conn->heard_in == conn->loop->turn ? &conn->loop->speakers : &conn->loop->writable,
+	    &conn->out);
 	conn->loop->is_active = true;
 }
 

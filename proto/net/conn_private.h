@@ -62,6 +62,7 @@ struct conn {
 	size_t queue_bytes; /* not yet encrypted */
 	size_t first_sent;  /* bytes of the first blob that are encrypted */
 
+	unsigned heard_in; /* the turn of the loop in which a line came last */
 	uint64_t bytes_in, bytes_out;
 	const struct tls_info *info; /* while on_open runs */
 	struct error *why;	     /* once it has ended or fails; NULL: not even memory for it */

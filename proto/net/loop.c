@@ -36,7 +36,7 @@ static void for_each(struct list *from, void (*fn)(struct list *node))
 static bool has_leftovers(const struct loop *loop)
 {
 	return !list_is_empty(&loop->handshakes) || !list_is_empty(&loop->readable) ||
-	    !list_is_empty(&loop->writable);
+	    !list_is_empty(&loop->writable) || !list_is_empty(&loop->speakers);
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -75,6 +75,8 @@ static void end_turn(struct loop *loop)
 	if (loop->handlers.on_turn_end != NULL)
 		loop->handlers.on_turn_end(loop->handlers.arg);
 	for_each(&loop->writable, conn_flush);
+	for_each(&loop->speakers, conn_flush);
+	loop->turn++;
 	if (has_leftovers(loop))
 		loop_hurry(loop);
 }
@@ -119,6 +121,8 @@ enum status loop_new(const struct loop_handlers *handlers, struct loop **ret, st
 	list_init(&loop->handshakes);
 	list_init(&loop->readable);
 	list_init(&loop->writable);
+	list_init(&loop->speakers);
+	loop->turn = 1;
 	list_init(&loop->timers);
 	loop->handshakes_left = LOOP_HANDSHAKES;
 	loop->tls = tls_buffers_new();

@@ -34,6 +34,9 @@ struct loop {
 	struct list handshakes; /* wait for their turn to go on with the handshake */
 	struct list readable;	/* have input left over from their last turn */
 	struct list writable;	/* have output that was not encrypted yet */
+	struct list speakers;	/* likewise, and it was they who said something in this turn: they
+				 * come last, since the others wait for what they do not know */
+	unsigned turn;		/* counts them; from 1 on */
 	unsigned handshakes_left; /* steps still allowed in this turn */
 	struct list timers;
 
