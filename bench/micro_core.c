@@ -51,7 +51,13 @@ static void ask(struct core *core, struct chat_session *session, const char *lin
 
 static void enter(struct core *core, int member)
 {
-	struct chat_peer peer = {"192.0.2.1", "TLSv1.3", "TLS_AES_128_GCM_SHA256", "", ""};
+	struct chat_peer peer = {
+	    .address = "192.0.2.1",
+	    .tls_version = "TLSv1.3",
+	    .tls_cipher = "TLS_AES_128_GCM_SHA256",
+	    .fingerprint = "",
+	    .user = "",
+	};
 	struct chat_session *session = chat_session_open(core->chat, &peer, 0, core, now);
 	char line[64];
 
