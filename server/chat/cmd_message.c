@@ -190,7 +190,7 @@ bool cmd_send(struct chat_call *call)
 	buf_init(&data, PROTO_LIMIT_data + 1);
 	if (field->present)
 		json_print(field->value, &data);
-	digest = digest_of(call, buf_slice(&data));
+	digest = nonce.len > 0 ? digest_of(call, buf_slice(&data)) : 0;
 	ok = find_target(call, digest, &target, &done);
 	if (ok && !done && reply->present && reply->number > target.conv->seq) {
 		ok = chat_refuse(call, PROTO_ERR_no_such_message,
