@@ -115,7 +115,9 @@ static void on_line(void *arg, const struct message *message, struct slice text)
 	struct pending_request *request = NULL;
 	bool is_reply = message->kind == MESSAGE_REPLY;
 
+	/* It may be a reply with a token, which growing would leave copies of. */
 	buf_init(&line.bytes, text.len + 1);
+	buf_reserve(&line.bytes, text.len + 1);
 	buf_put_slice(&line.bytes, text);
 	if (!buf_put_char(&line.bytes, '\0')) {
 		buf_release(&line.bytes);
@@ -130,7 +132,7 @@ static void on_line(void *arg, const struct message *message, struct slice text)
 		answer(c, request,
 		    message->ok ? CONFAB_OK : public_status(session_refusal(message->error)),
 		    &line);
-	buf_release(&line.bytes);
+	buf_release_secret(&line.bytes);
 }
 
 /* No reply will come any more. Their callbacks may ask anew, which fails, so this ends. */
@@ -230,6 +232,35 @@ const char *confab_version(void)
 	return CONFAB_VERSION;
 }
 
+/* True also for NULL, whose copy is NULL. */
+static bool copy(const char *text, char **ret)
+{
+	*ret = text != NULL ? str_dup(slice_of(text)) : NULL;
+	return text == NULL || *ret != NULL;
+}
+
+static void free_secret(char *text)
+{
+	if (text != NULL)
+		secret_wipe(text, strlen(text));
+	free(text);
+}
+
+static enum status check_secrets(const struct confab_options *options, struct error *err)
+{
+	if (options->password != NULL && options->user == NULL)
+		return error_set(err, STATUS_USAGE, "a password needs the user whose it is");
+	if (options->token != NULL && (options->user != NULL || options->password != NULL))
+		return error_set(
+		    err, STATUS_USAGE, "a token names the user: no user, no password with it");
+	if (options->password != NULL && strlen(options->password) > PROTO_LIMIT_password)
+		return error_set(err, STATUS_USAGE, "a password has at most %d bytes",
+		    (int)PROTO_LIMIT_password);
+	if (options->token != NULL && strlen(options->token) > SESSION_TOKEN_MAX)
+		return error_set(err, STATUS_USAGE, "that is no token of Confab");
+	return STATUS_OK;
+}
+
 /* Copies the strings, as the caller's may go. */
 static enum status take_options(
     struct confab *c, const struct confab_options *options, struct error *err)
@@ -248,8 +279,11 @@ static enum status take_options(
 		    "\"%.64s\" is no user name: lower-case letters, digits, '.', '_' and '-', at "
 		    "most %d",
 		    options->user, PROTO_USER_MAX);
-	if ((options->user != NULL && (c->user = str_dup(slice_of(options->user))) == NULL) ||
-	    (options->device != NULL && (c->device = str_dup(slice_of(options->device))) == NULL))
+	status = check_secrets(options, err);
+	if (status != STATUS_OK)
+		return status;
+	if (!copy(options->user, &c->user) || !copy(options->device, &c->device) ||
+	    !copy(options->password, &c->password) || !copy(options->token, &c->token))
 		return error_set(err, STATUS_NOMEM, "%s", status_text(STATUS_NOMEM));
 	c->on_line = options->on_line;
 	c->on_state = options->on_state;
@@ -268,6 +302,10 @@ static enum status open_session(
 	    .context = c->context,
 	    .user = c->user,
 	    .device = c->device,
+	    .password = c->password,
+	    .token = c->token,
+	    .remember = options->remember != 0,
+	    .catch_up = options->catch_up != 0,
 	    .connect_ms = options->connect_ms > 0 ? options->connect_ms : 10000,
 	    .no_login = options->no_login != 0,
 	    .reconnect = options->reconnect != 0,
@@ -339,6 +377,8 @@ void confab_free(struct confab *c)
 	mutex_free(c->mutex);
 	free(c->user);
 	free(c->device);
+	free_secret(c->password);
+	free_secret(c->token);
 	free(c);
 }
 
@@ -407,6 +447,11 @@ const char *confab_error_text(const struct confab *c)
 const char *confab_user(const struct confab *c)
 {
 	return session_user(c->session);
+}
+
+const char *confab_token(const struct confab *c)
+{
+	return session_token(c->session);
 }
 
 const char *confab_server(const struct confab *c)

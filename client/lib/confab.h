@@ -74,18 +74,26 @@ enum confab_kind { CONFAB_REPLY = 0, CONFAB_EVENT = 1 };
 #define CONFAB_PENDING_MAX 1024    /* requests that wait for their reply */
 #define CONFAB_BACKLOG_MAX 4194304 /* bytes that wait to be sent */
 
-/* Zero all members (`= {sizeof options}`) and fill in what is wanted; everything is copied. */
+/* Zero all members (`= {sizeof options}`) and fill in what is wanted; everything is copied, and
+ * the copies of password and token are wiped by confab_free. */
 struct confab_options {
 	size_t size;           /* sizeof(struct confab_options) */
 	const char *server;    /* "host", "host:port", "[v6]:port"; NULL: "localhost:8572" */
 	const char *ca_file;   /* PEM, whom to trust; NULL: the system's store */
 	const char *cert_file; /* PEM, to log in by certificate, with key_file; or NULL */
 	const char *key_file;  /* PEM */
-	const char *user;      /* a guest's name; NULL: the one the certificate names */
+	const char *user;      /* with `password` the account; alone a guest; NULL: the one whom the
+				* certificate or the token names */
+	const char *password;  /* the account's, or NULL */
+	const char *token;     /* of an earlier login with `remember`, instead of user and password */
 	const char *device;    /* shown to the user's other sessions, or NULL */
 	unsigned connect_ms;   /* for socket, TLS, greeting and login in all; 0: 10,000 */
+	int remember;          /* ask for a token, which confab_token tells */
 	int no_login;          /* stop at the greeting: the caller logs in by itself */
 	int reconnect;         /* after a loss try again (500 ms doubling to 60 s, full jitter) */
+	int catch_up;          /* and have the server replay what was missed meanwhile: each event
+				* of a conversation with history comes once, in order; "skipped"
+				* tells of those that are too many. Not for guests. */
 
 	/* A line came: reply or event, the library's own pings excepted. A reply comes here first
 	 * and then to the callback of its request. May be NULL. */
@@ -152,6 +160,11 @@ CONFAB_API const char *confab_status_text(enum confab_status status);
 
 /* Who this connection is, as the login's reply told; "" before. Lent until the state changes. */
 CONFAB_API const char *confab_user(const struct confab *c);
+
+/* The token that a login with `remember` brought: a secret, worth as much as the password, with
+ * which `options.token` logs in later; "" without one. Connections after a loss use it by
+ * themselves. Lent until confab_start or confab_free, which wipe it. */
+CONFAB_API const char *confab_token(const struct confab *c);
 
 /* The server as "host:port". Lent until confab_free. */
 CONFAB_API const char *confab_server(const struct confab *c);

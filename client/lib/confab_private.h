@@ -26,6 +26,7 @@ struct confab {
 	char label[256 + 8];
 	uint16_t port;
 	char *user, *device;
+	char *password, *token; /* wiped when freed */
 	struct error error;
 };
 

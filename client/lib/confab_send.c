@@ -89,10 +89,11 @@ static enum confab_status send_request(
 	if (status != STATUS_OK)
 		return libconfab_fail(c, status, status_text(status));
 	buf_init(&line, CONFAB_LINE_MAX + 64);
+	buf_reserve(&line, json.len < CONFAB_LINE_MAX ? json.len + 64 : 0);
 	put_request(&line, json, json_first(root) == NULL, given == NULL ? &id : NULL);
 	result = line.failed ? libconfab_fail(c, STATUS_FULL, "the request is too long")
 	                     : send_line(c, buf_slice(&line));
-	buf_release(&line);
+	buf_release_secret(&line); /* which may hold a password */
 	if (result != CONFAB_OK)
 		free(pending_take(&c->pending, &id));
 	return result;
@@ -114,7 +115,7 @@ enum confab_status confab_request(
 		result = libconfab_fail(c, STATUS_USAGE, "a request is a JSON object");
 	else
 		result = send_request(c, slice_make(json, len), root, fn, arg);
-	json_free(root);
+	json_free_secret(root);
 	return result;
 }
 

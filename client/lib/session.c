@@ -70,10 +70,13 @@ enum status session_put_line(struct session *session, struct slice line)
 	struct blob *blob = NULL;
 
 	buf_init(&buf, CONFAB_LINE_MAX + 1);
+	/* All at once, so that growing leaves no copy behind. */
+	buf_reserve(&buf, line.len + 1);
 	buf_put_slice(&buf, line);
+	/* It may be a login, or another request with a password. */
 	if (buf_put_char(&buf, '\n'))
-		blob = blob_new(buf_slice(&buf));
-	buf_release(&buf);
+		blob = blob_new_secret(buf_slice(&buf));
+	buf_release_secret(&buf);
 	if (blob == NULL)
 		return STATUS_NOMEM;
 	conn_send(session->conn, blob);
@@ -263,6 +266,9 @@ static void begin(struct session *session)
 	session->transient = true;
 	session->phase = PHASE_SOCKET;
 	session->user[0] = '\0';
+	session->catching_up = session->asked_replay = false;
+	if (session->seen != NULL)
+		seen_pause(session->seen);
 	session->begun_ms = session->heard_ms = loop_now_ms(session->loop);
 	status = connector_start(session->loop, session->options.host, session->options.port,
 	    session->options.connect_ms, &session->connector);
@@ -329,7 +335,9 @@ enum status session_new(
 	session->loop = loop;
 	session->options = *options;
 	session->rng.state = random_u64();
-	if (loop_timer_new(loop, on_timer, session, &session->timer) != STATUS_OK) {
+	if ((options->catch_up && seen_new(&session->seen) != STATUS_OK) ||
+	    loop_timer_new(loop, on_timer, session, &session->timer) != STATUS_OK) {
+		seen_free(session->seen);
 		free(session);
 		return STATUS_NOMEM;
 	}
@@ -349,6 +357,10 @@ void session_stop(struct session *session)
 
 void session_free(struct session *session)
 {
+	if (session == NULL)
+		return;
+	seen_free(session->seen);
+	secret_wipe(session->token, sizeof session->token);
 	free(session);
 }
 
@@ -359,6 +371,9 @@ enum status session_start(struct session *session)
 	session->state = CONFAB_IDLE;
 	session->was_ready = false;
 	session->failures = 0;
+	secret_wipe(session->token, sizeof session->token);
+	if (session->seen != NULL)
+		seen_clear(session->seen);
 	session->verdict = (struct error){.status = STATUS_OK};
 	/* Begins in the loop, so that no callback comes before this has returned. */
 	loop_timer_start(session->timer, 0, 0);
@@ -400,6 +415,11 @@ const struct error *session_verdict(const struct session *session)
 const char *session_user(const struct session *session)
 {
 	return session->user;
+}
+
+const char *session_token(const struct session *session)
+{
+	return session->token;
 }
 
 size_t session_backlog(const struct session *session)

@@ -20,14 +20,17 @@
 
 struct session;
 
+#define SESSION_TOKEN_MAX 256 /* bytes of a token */
+
 struct session_options {
 	const char *host; /* lent for the session's life, as all here */
 	uint16_t port;
 	const char *label; /* "host:port", for messages */
 	struct tls_context *context;
-	const char *user, *device; /* or NULL */
+	const char *user, *device;     /* or NULL */
+	const char *password, *token; /* or NULL */
 	unsigned connect_ms;
-	bool no_login, reconnect;
+	bool remember, no_login, reconnect, catch_up;
 	/* Each line but the library's own pings; both lent for the call. */
 	void (*on_line)(void *arg, const struct message *message, struct slice line);
 	/* For WAITING and ENDED session_verdict says why. */
@@ -60,6 +63,8 @@ enum status session_send(struct session *session, struct slice line);
 enum confab_state session_state(const struct session *session);
 const struct error *session_verdict(const struct session *session);
 const char *session_user(const struct session *session);
+/* What a login with `remember` brought, or "". */
+const char *session_token(const struct session *session);
 size_t session_backlog(const struct session *session);
 
 /* What an error code of the server means for a caller: AUTH, NOT_FOUND or REFUSED. */

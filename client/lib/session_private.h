@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "lib/connector.h"
+#include "lib/seen.h"
 #include "lib/session.h"
 #include "net/conn.h"
 
@@ -34,6 +35,11 @@ struct session {
 	unsigned failures;
 	struct rng rng;
 	char user[PROTO_USER_MAX + 1];
+	char token[SESSION_TOKEN_MAX + 1]; /* of this run, by `remember` */
+	bool is_guest;
+	struct seen *seen;  /* NULL without catch_up */
+	bool asked_replay;  /* this connection's login names what was seen */
+	bool catching_up;   /* and the server is replaying what came after it */
 	struct error verdict;
 };
 

@@ -2,19 +2,40 @@
 
 #include "wire/json.h"
 
-static void send_login(struct session *session)
+/* Who we are, by what is at hand: the token of this run's first login saves another one. */
+static void put_secret(struct session *session, struct json_writer *w)
+{
+	const struct session_options *options = &session->options;
+
+	if (session->token[0] != '\0' || options->token != NULL) {
+		json_put_str(w, "token",
+		    session->token[0] != '\0' ? session->token : options->token);
+		return;
+	}
+	if (options->user != NULL)
+		json_put_str(w, "user", options->user);
+	if (options->password != NULL)
+		json_put_str(w, "password", options->password);
+	if (options->remember)
+		json_put_bool(w, "remember", true);
+}
+
+static void send_login(struct session *session, bool ask_replay)
 {
 	struct json_writer w;
 	struct buf buf;
 
-	buf_init(&buf, 4096);
+	buf_init(&buf, PROTO_LIMIT_first_line);
+	buf_reserve(&buf, PROTO_LIMIT_first_line);
 	json_begin(&w, &buf);
 	json_put_str(&w, "cmd", "login");
 	json_put_str(&w, "id", SESSION_ID_LOGIN);
-	if (session->options.user != NULL)
-		json_put_str(&w, "user", session->options.user);
+	put_secret(session, &w);
 	if (session->options.device != NULL)
 		json_put_str(&w, "device", session->options.device);
+	session->asked_replay = ask_replay && session->seen != NULL && session->was_ready &&
+	                        !session->is_guest &&
+	                        seen_put_since(session->seen, &w, PROTO_LIMIT_first_line - 2);
 	json_end(&w);
 	session->phase = PHASE_LOGIN;
 	if (buf.failed || session_put_line(session, buf_slice(&buf)) != STATUS_OK) {
@@ -23,7 +44,7 @@ static void send_login(struct session *session)
 		error_set(&err, STATUS_NOMEM, "%s", status_text(STATUS_NOMEM));
 		conn_abort(session->conn, &err);
 	}
-	buf_release(&buf);
+	buf_release_secret(&buf);
 }
 
 /* Ends the connection for a reason of ours, which stands whatever the end of it looks like. */
@@ -61,10 +82,12 @@ static void got_greeting(struct session *session, const struct message *message)
 		    "the server speaks another version of the protocol");
 		return;
 	}
+	if (session->seen != NULL)
+		seen_set_epoch(session->seen, json_text(json_get(message->root, "epoch")));
 	if (session->options.no_login)
 		become_ready(session);
 	else
-		send_login(session);
+		send_login(session, true);
 }
 
 static bool is_reply_to(const struct message *message, const char *id)
@@ -79,9 +102,21 @@ static void got_login_reply(struct session *session, const struct message *messa
 	struct slice code = message->error;
 
 	if (message->ok) {
+		struct slice token = json_text(json_get(message->root, "token"));
+
 		str_copy(session->user, sizeof session->user,
 		    json_text(json_get(message->root, "user")));
+		session->is_guest = json_is_true(json_get(message->root, "guest"));
+		session->catching_up = session->asked_replay;
+		if (session->options.remember && token.len > 0 && token.len <= SESSION_TOKEN_MAX)
+			str_copy(session->token, sizeof session->token, token);
 		become_ready(session);
+		return;
+	}
+	/* A seq that is ahead of its conversation, as of a room made anew: then nothing is known. */
+	if (session->asked_replay && slice_is(code, "bad_field")) {
+		seen_clear(session->seen);
+		send_login(session, false);
 		return;
 	}
 	snprintf(text, sizeof text, "login refused: %.*s (%.*s)", (int)code.len, code.ptr,
@@ -122,6 +157,12 @@ static void handle_line(struct session *session, const struct message *message, 
 		return;
 	if (message->kind == MESSAGE_EVENT && slice_is(message->event, "goodbye"))
 		got_goodbye(session, message);
+	if (session->seen != NULL && session->phase == PHASE_OPEN) {
+		if (!seen_note(session->seen, message, session->user, session->catching_up))
+			return;
+		if (message->kind == MESSAGE_EVENT && slice_is(message->event, "synced"))
+			session->catching_up = false;
+	}
 	session->options.on_line(session->options.arg, message, line);
 	/* The callback may have begun the end. */
 	if (session->conn != conn || session->state == CONFAB_CLOSING)

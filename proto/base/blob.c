@@ -14,8 +14,18 @@ struct blob *blob_new(struct slice bytes)
 		return NULL;
 	atomic_init(&blob->refs, 1);
 	blob->len = (unsigned)bytes.len;
+	blob->secret = false;
 	if (bytes.len > 0)
 		memcpy(blob->bytes, bytes.ptr, bytes.len);
+	return blob;
+}
+
+struct blob *blob_new_secret(struct slice bytes)
+{
+	struct blob *blob = blob_new(bytes);
+
+	if (blob != NULL)
+		blob->secret = true;
 	return blob;
 }
 
@@ -27,7 +37,10 @@ struct blob *blob_ref(struct blob *blob)
 
 void blob_unref(struct blob *blob)
 {
-	if (blob != NULL &&
-	    atomic_fetch_sub_explicit(&blob->refs, 1, memory_order_acq_rel) == 1)
-		free(blob);
+	if (blob == NULL ||
+	    atomic_fetch_sub_explicit(&blob->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	if (blob->secret)
+		secret_wipe(blob->bytes, blob->len);
+	free(blob);
 }

@@ -6,6 +6,7 @@
 #define CONFAB_BASE_BLOB_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/str.h"
@@ -13,11 +14,15 @@
 struct blob {
 	atomic_uint refs;
 	unsigned len; /* bytes */
+	bool secret;
 	char bytes[];
 };
 
 /* A copy of `bytes` with one reference, the caller's; NULL without memory. Any thread. */
 struct blob *blob_new(struct slice bytes);
+
+/* The same; its bytes are overwritten before the memory goes. */
+struct blob *blob_new_secret(struct slice bytes);
 
 /* One more reference, and one less; blob_unref(NULL) is harmless. Any thread. */
 struct blob *blob_ref(struct blob *blob);
