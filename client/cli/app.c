@@ -118,11 +118,15 @@ int app_exit_of(enum confab_status status)
 
 static const char *hint_of(const struct app *app, enum confab_status status)
 {
+	if (status == CONFAB_AUTH && app->token.text[0] != '\0')
+		return "; the login kept on this device is not good any more: run confab login";
+	if (status == CONFAB_AUTH && app->password != NULL)
+		return "";
 	if (status == CONFAB_AUTH && app->settings.value[SETTINGS_CERT] != NULL)
 		return "; does the server know the authority of this certificate (its "
 		       "--client-ca)?";
 	if (status == CONFAB_AUTH)
-		return "; try another --user, or log in by --cert and --key where guests may not";
+		return "; try another --user, or confab login where guests may not";
 	return "";
 }
 
@@ -138,9 +142,10 @@ int app_fail(struct app *app, enum confab_status status)
 static const char *next_step(const char *code)
 {
 	static const char *const steps[][2] = {
-	    {"no_such_room", "; `confab json cmd=rooms` lists the rooms there are"},
+	    {"no_such_room", "; confab rooms lists the rooms there are"},
 	    {"no_such_user", "; only users who are known or connected can be written to"},
-	    {"not_member", "; join the room first"},
+	    {"not_member", "; confab join ROOM"},
+	    {"not_logged_in", "; run confab login"},
 	    {"rate_limited", "; wait a little and try again"},
 	    {"unavailable", "; try again later"},
 	};
@@ -230,17 +235,22 @@ static enum confab_status make(
     struct app *app, const struct app_handlers *handlers, bool reconnect, char *error, size_t size)
 {
 	char *const *value = app->settings.value;
+	bool by_token = app->token.text[0] != '\0' && !app->no_login;
 	struct confab_options options = {
 	    .size = sizeof options,
 	    .server = value[SETTINGS_SERVER],
 	    .ca_file = value[SETTINGS_CA],
 	    .cert_file = value[SETTINGS_CERT],
 	    .key_file = value[SETTINGS_KEY],
-	    .user = app->no_login ? NULL : value[SETTINGS_USER],
-	    .device = "confab",
+	    .user = app->no_login || by_token ? NULL : value[SETTINGS_USER],
+	    .password = app->no_login ? NULL : app->password,
+	    .token = by_token ? app->token.text : NULL,
+	    .remember = app->remember,
+	    .device = app->device != NULL ? app->device : APP_DEVICE,
 	    .connect_ms = app->timeout_ms,
 	    .no_login = app->no_login,
 	    .reconnect = reconnect,
+	    .catch_up = reconnect,
 	    .on_line = handlers->on_line,
 	    .on_state = handlers->on_state,
 	    .arg = handlers->arg,
@@ -249,18 +259,43 @@ static enum confab_status make(
 	return confab_new(&options, &app->c, error, size);
 }
 
+int app_prepare(struct app *app)
+{
+	struct error err = {.status = STATUS_OK};
+	enum status status = STATUS_OK;
+
+	if (app->is_prepared)
+		return EXIT_DONE;
+	app->is_prepared = true;
+	status =
+	    settings_complete(&app->settings, app->config_file, app->profile, app->no_login, &err);
+	if (status != STATUS_OK) {
+		app_error("%s", err.text);
+		return status == STATUS_NOMEM ? EXIT_OTHER : EXIT_USAGE;
+	}
+	if (app->no_token || app->no_login || app->settings.value[SETTINGS_CERT] != NULL)
+		return EXIT_DONE;
+	status = token_load(&app->settings, &app->token, &err);
+	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+		return EXIT_DONE;
+	app_error("%s", err.text);
+	return status == STATUS_USAGE ? EXIT_USAGE : EXIT_OTHER;
+}
+
+bool app_is_guest(const struct app *app)
+{
+	return app->settings.value[SETTINGS_CERT] == NULL && app->token.text[0] == '\0' &&
+	       app->password == NULL;
+}
+
 int app_open(struct app *app, const struct app_handlers *handlers, bool reconnect)
 {
 	char error[ERROR_TEXT_MAX] = "";
-	struct error err = {.status = STATUS_OK};
 	enum confab_status status;
-	enum status settings =
-	    settings_complete(&app->settings, app->config_file, app->profile, app->no_login, &err);
+	int result = app_prepare(app);
 
-	if (settings != STATUS_OK) {
-		app_error("%s", err.text);
-		return settings == STATUS_NOMEM ? EXIT_OTHER : EXIT_USAGE;
-	}
+	if (result != EXIT_DONE)
+		return result;
 	status = confab_startup(error, sizeof error);
 	if (status == CONFAB_OK) {
 		status = make(app, handlers, reconnect, error, sizeof error);

@@ -12,17 +12,31 @@
 #include "base/buf.h"
 #include "base/status.h"
 #include "cli/settings.h"
+#include "cli/token.h"
 #include "lib/confab.h"
 #include "os/program.h"
+#include "os/secret.h"
 
 #define APP_TIMEOUT_MS 10000 /* default of --timeout */
+#define APP_DEVICE "confab"  /* how the user's other sessions see this one */
+
+struct command;
 
 struct app {
-	struct settings settings;
+	struct settings settings; /* of the flags; app_prepare completes them */
 	const char *config_file, *profile; /* as the flags say, or NULL */
 	const char *to;                    /* --to, without @; or NULL */
+	const char *device;                /* --device, or NULL */
 	bool json, quiet, no_login, no_outbox;
 	unsigned timeout_ms;
+	/* Of the verbs that are commands, and of those of accounts: */
+	struct command *command; /* its options, as the flags say */
+	struct secret_source secret, new_secret;
+	bool all, ask_password;
+	/* How to log in, where it is neither a certificate nor a guest's name: */
+	bool is_prepared, no_token, remember;
+	const char *password; /* of settings' user */
+	struct token token;   /* the one kept, or empty */
 	struct confab *c;
 	unsigned progress; /* counted up by verbs for what app_run_until should see as an answer */
 	bool out_closed;   /* the reader of standard output has gone */
@@ -37,7 +51,14 @@ struct app_handlers {
 	void *arg;
 };
 
-/* Completes the settings, connects and logs in. Returns EXIT_DONE, or another exit code when that
+/* Completes the settings and finds the token kept for them, unless `no_token`. EXIT_DONE, or
+ * another exit code when that failed, which has been told. */
+int app_prepare(struct app *app);
+
+/* Would the login be that of a guest? */
+bool app_is_guest(const struct app *app);
+
+/* Prepares if that was not done, connects and logs in. Returns EXIT_DONE, or another exit code when that
  * failed, which has been told; then nothing is open. */
 int app_open(struct app *app, const struct app_handlers *handlers, bool reconnect);
 

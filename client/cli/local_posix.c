@@ -1,19 +1,33 @@
 #include "cli/local.h"
 
 #include <pwd.h>
+#include <stdbool.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/str.h"
 
-void local_time(int64_t unix_ms, char to[LOCAL_TIME_SIZE])
+static bool get(int64_t unix_ms, struct tm *ret)
 {
 	time_t seconds = (time_t)(unix_ms / 1000);
+
+	return localtime_r(&seconds, ret) != NULL;
+}
+
+void local_time(int64_t unix_ms, char to[LOCAL_TIME_SIZE])
+{
 	struct tm tm;
 
-	if (localtime_r(&seconds, &tm) == NULL ||
-	    strftime(to, LOCAL_TIME_SIZE, "%H:%M:%S", &tm) == 0)
+	if (!get(unix_ms, &tm) || strftime(to, LOCAL_TIME_SIZE, "%H:%M:%S", &tm) == 0)
 		snprintf(to, LOCAL_TIME_SIZE, "--:--:--");
+}
+
+void local_date(int64_t unix_ms, char to[LOCAL_DATE_SIZE])
+{
+	struct tm tm;
+
+	if (!get(unix_ms, &tm) || strftime(to, LOCAL_DATE_SIZE, "%Y-%m-%d", &tm) == 0)
+		snprintf(to, LOCAL_DATE_SIZE, "----------");
 }
 
 char *local_login(void)

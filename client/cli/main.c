@@ -2,51 +2,23 @@
 #include <stdlib.h>
 
 #include "base/options.h"
+#include "cli/help.h"
 #include "cli/verbs.h"
 #include "confab_version.h"
 #include "wire/tables.h"
 
 #define WORDS_MAX 4096
 
-static const struct verb {
-	const char *name, *words, *summary;
-	int (*run)(struct app *app, const char *const *words, size_t count);
-} verbs[] = {
-    {"send", "ROOM|@USER TEXT…|-", "send a message, or each line of standard input", verb_send},
-    {"outbox", "[list|send|drop]", "what could not be sent yet", verb_outbox},
-    {"tail", "ROOM|@USER…", "print what is said in rooms, until it is stopped", verb_tail},
-    {"json", "'{\"cmd\":…}'|cmd=… FIELD=VALUE…|-", "one command; print its reply", verb_json},
-    {"pipe", "", "the wire itself: lines in, replies and events out", verb_pipe},
-    {"chat", "[ROOM|@USER]", "talk in plain lines; /help in it tells more", verb_chat},
-};
-#define VERBS (sizeof verbs / sizeof *verbs)
-
-static const struct option options[] = {
-    {"server", 's', "HOST[:PORT]", "where to connect (localhost:8572)"},
-    {"user", 'u', "NAME", "log in as this guest (your login name)"},
-    {"cert", '\0', "FILE", "log in by this client certificate (PEM), with --key"},
-    {"key", '\0', "FILE", "its private key (PEM)"},
-    {"ca", '\0', "FILE",
-        "whom to trust (PEM); else the profile's ca.pem, else the\nsystem's store"},
-    {"to", '\0', "USER", "the user meant, wherever @USER can stand"},
-    {"json", 'j', NULL, "print the lines of the protocol as they are"},
-    {"timeout", 't', "SECONDS", "how long to wait for the connection and for answers (10)"},
-    {"quiet", 'q', NULL, "no remarks on standard error, only errors"},
-    {"no-login", '\0', NULL, "json, pipe: do not log in (the commands do)"},
-    {"no-outbox", '\0', NULL, "send: keep nothing on the disk, forget what cannot be sent"},
-    {"profile", 'p', "NAME", "a profile of the configuration file"},
-    {"config", '\0', "FILE", "another configuration file"},
-    {"help", 'h', NULL, "this text"},
-    {"version", 'V', NULL, "the version"},
-    {NULL, '\0', NULL, NULL},
-};
-
 struct line {
 	struct app app;
+	struct command command;
+	const struct verb *verb; /* NULL for none */
 	bool help, version;
 	const char *words[WORDS_MAX];
 	size_t count;
 };
+
+/* --- Options ------------------------------------------------------------------------------- */
 
 static enum status set_timeout(struct app *app, const char *value, struct error *err)
 {
@@ -77,7 +49,7 @@ static enum status set_value(
 	return STATUS_OK;
 }
 
-static enum status take_option(
+static enum status take_common(
     struct line *line, const char *name, const char *value, struct error *err)
 {
 	static const char *const keys[SETTINGS_KEYS] = {"server", "user", "ca", "cert", "key"};
@@ -109,90 +81,181 @@ static enum status take_option(
 	return STATUS_OK;
 }
 
+/* Those of one verb; NOT_FOUND for others. */
+static enum status take_own(
+    struct line *line, const char *name, const char *value, struct error *err)
+{
+	static const char new_prefix[] = "new-";
+	struct app *app = &line->app;
+
+	if (line->verb == NULL || line->verb->cmd < 0)
+		return STATUS_NOT_FOUND;
+	if (strcmp(name, "all") == 0) {
+		app->all = true;
+		return STATUS_OK;
+	}
+	if (strcmp(name, "password") == 0) {
+		app->ask_password = true;
+		return STATUS_OK;
+	}
+	if (slice_starts(slice_of(name), "password-"))
+		return secret_take_option(&app->secret, name, value, err);
+	if (slice_starts(slice_of(name), new_prefix))
+		return secret_take_option(
+		    &app->new_secret, name + sizeof new_prefix - 1, value, err);
+	if (strcmp(name, "device") == 0)
+		app->device = value;
+	return command_put_option(&line->command, name, value, err);
+}
+
 static enum status on_argument(
     void *arg, const struct option *option, const char *value, struct error *err)
 {
 	struct line *line = arg;
+	enum status status;
 
-	if (option != NULL)
-		return take_option(line, option->name, value, err);
+	if (option != NULL) {
+		status = take_own(line, option->name, value, err);
+		return status != STATUS_NOT_FOUND ? status
+		                                  : take_common(line, option->name, value, err);
+	}
 	if (line->count == WORDS_MAX)
 		return error_set(err, STATUS_USAGE, "too many words; use - for standard input");
 	line->words[line->count++] = value;
 	return STATUS_OK;
 }
 
-static void print_help(struct app *app)
+/* --- The verb ------------------------------------------------------------------------------ */
+
+/* The next word from argv[*i] on, with *i behind it; NULL if there is none, or an option that is
+ * not one of all verbs, whose value cannot be told from a word. */
+static const char *next_word(int argc, char *const *argv, int *i)
 {
-	struct buf text;
+	while (*i < argc) {
+		const char *text = argv[(*i)++];
+		const struct option *option = verb_common_options();
+		struct slice name = slice_of(text + 1);
 
-	buf_init(&text, 16384);
-	buf_put_str(&text, "usage: confab VERB [WORD…] [OPTION…]\n"
-	                   "The client of the chat server Confab.\n\nVerbs:\n");
-	for (size_t i = 0; i < VERBS; i++)
-		buf_put_fmt(&text, "  %s%s%s\n                            %s\n", verbs[i].name,
-		    verbs[i].words[0] != '\0' ? " " : "", verbs[i].words, verbs[i].summary);
-	buf_put_str(&text, "\nOptions:\n");
-	options_help(options, &text);
-	buf_put_str(&text,
-	    "\nA text that starts with a dash comes after --. Data goes to standard output, talk "
-	    "to\n"
-	    "standard error. Exit codes: 0 done, 2 usage, 3 authentication, 4 TLS or certificate,\n"
-	    "5 refused by the server, 6 not found, 7 time-out, 8 no connection or lost, 1 else.\n"
-	    "The manual is confab(1).\n");
-	app_print(app, buf_slice(&text));
-	buf_release(&text);
-}
-
-static const struct verb *find_verb(const char *word)
-{
-	const char *names[VERBS + 1] = {NULL};
-	const char *nearest;
-
-	for (size_t i = 0; i < VERBS; i++) {
-		if (strcmp(word, verbs[i].name) == 0)
-			return &verbs[i];
-		names[i] = verbs[i].name;
+		if (text[0] != '-' || text[1] == '\0')
+			return text;
+		if (text[1] == '-')
+			name = slice_of(text + 2);
+		if (memchr(name.ptr, '=', name.len) != NULL)
+			continue;
+		while (option->name != NULL && !slice_is(name, option->name) &&
+		       !(text[1] != '-' && option->letter == text[1]))
+			option++;
+		if (option->name == NULL)
+			return NULL;
+		/* "-s HOST" and "--server HOST", but not "-sHOST". */
+		if (option->value != NULL && (text[1] == '-' || name.len == 1))
+			(*i)++;
 	}
-	nearest = options_nearest(word, names);
-	if (nearest != NULL)
-		app_error("there is no verb \"%.40s\"; did you mean %s?", word, nearest);
-	else
-		app_error("there is no verb \"%.40s\"; --help lists them", word);
 	return NULL;
 }
 
-static int run(struct line *line, int argc, char *const *argv)
+static int no_such_verb(const char *word, bool is_admin)
 {
-	struct error err = {.status = STATUS_OK};
+	const char *names[128] = {NULL};
+	const char *nearest;
 	const struct verb *verb;
-	enum status status = options_parse(options, argc, argv, on_argument, line, &err);
+	size_t count = 0;
 
-	if (status != STATUS_OK) {
-		app_error("%s", err.text);
-		return status == STATUS_USAGE ? EXIT_USAGE : EXIT_OTHER;
-	}
-	if (line->help) {
-		print_help(&line->app);
-		return line->app.out_exit;
-	}
-	if (line->version) {
-		app_print(&line->app, slice_of("confab " CONFAB_VERSION "\n"));
-		return line->app.out_exit;
-	}
-	if (line->count == 0) {
-		app_error(
-		    "what to do? confab send, outbox, tail, json, pipe or chat; --help tells more");
-		return EXIT_USAGE;
-	}
-	verb = find_verb(line->words[0]);
-	if (verb == NULL)
-		return EXIT_USAGE;
+	for (size_t i = 0; (verb = verb_at(i)) != NULL && count < 126; i++)
+		if (verb->is_admin == is_admin)
+			names[count++] = verb->name;
+	if (!is_admin)
+		names[count++] = "admin";
+	nearest = options_nearest(word, names);
+	if (!is_admin && verb_find(word, true) != NULL)
+		app_error("there is no verb \"%.40s\"; did you mean admin %s?", word, word);
+	else if (nearest != NULL)
+		app_error("there is no verb \"%s%.40s\"; did you mean %s%s?",
+		    is_admin ? "admin " : "", word, is_admin ? "admin " : "", nearest);
+	else
+		app_error("there is no verb \"%s%.40s\"; --help lists them",
+		    is_admin ? "admin " : "", word);
+	return EXIT_USAGE;
+}
+
+/* Which verb it is, before its options can be told from its words. */
+static int find_verb(struct line *line, int argc, char *const *argv, bool *ret_is_admin)
+{
+	int i = 1;
+	const char *word = next_word(argc, argv, &i);
+
+	*ret_is_admin = word != NULL && strcmp(word, "admin") == 0;
+	if (*ret_is_admin)
+		word = next_word(argc, argv, &i);
+	if (word == NULL)
+		return EXIT_DONE;
+	line->verb = verb_find(word, *ret_is_admin);
+	return line->verb != NULL ? EXIT_DONE : no_such_verb(word, *ret_is_admin);
+}
+
+static int print_help(struct line *line, bool is_admin)
+{
+	struct buf text;
+
+	buf_init(&text, 65536);
+	if (line->verb != NULL)
+		help_verb(line->verb, &text);
+	else if (is_admin)
+		help_admin(&text);
+	else
+		help_program(&text);
+	app_print(&line->app, buf_slice(&text));
+	buf_release(&text);
+	return line->app.out_exit;
+}
+
+static int run_verb(struct line *line)
+{
+	const struct verb *verb = line->verb;
+	size_t skip = verb->is_admin ? 2 : 1;
+
 	if (line->app.no_login && verb->run != verb_json && verb->run != verb_pipe) {
 		app_error("--no-login goes with json and pipe only");
 		return EXIT_USAGE;
 	}
-	return verb->run(&line->app, line->words + 1, line->count - 1);
+	return verb->run(&line->app, line->words + skip, line->count - skip);
+}
+
+static int run(struct line *line, int argc, char *const *argv)
+{
+	static struct verb_options options;
+	struct error err = {.status = STATUS_OK};
+	enum status status;
+	bool is_admin;
+	int result = find_verb(line, argc, argv, &is_admin);
+
+	if (result != EXIT_DONE)
+		return result;
+	if (line->verb != NULL) {
+		verb_get_options(line->verb, &options);
+		if (line->verb->cmd >= 0)
+			command_init(&line->command, (enum proto_cmd)line->verb->cmd);
+		line->app.command = &line->command;
+	}
+	verb_add_common(&options);
+	status = options_parse(options.option, argc, argv, on_argument, line, &err);
+	if (status != STATUS_OK) {
+		app_error("%s", err.text);
+		return status == STATUS_USAGE ? EXIT_USAGE : EXIT_OTHER;
+	}
+	if (line->help)
+		return print_help(line, is_admin);
+	if (line->version) {
+		app_print(&line->app, slice_of("confab " CONFAB_VERSION "\n"));
+		return line->app.out_exit;
+	}
+	if (line->verb == NULL) {
+		app_error(is_admin ? "what to do? confab admin --help lists the verbs"
+		                   : "what to do? confab send, tail, rooms, history, …; --help "
+		                     "lists the verbs");
+		return EXIT_USAGE;
+	}
+	return run_verb(line);
 }
 
 int main(int argc, char **argv)
@@ -204,6 +267,8 @@ int main(int argc, char **argv)
 	stop_install();
 	result = run(&line, argc, argv);
 	settings_release(&line.app.settings);
+	token_release(&line.app.token);
+	command_release(&line.command);
 	if (result == EXIT_DONE)
 		result = line.app.out_exit;
 	stop_done();

@@ -480,13 +480,11 @@ int sender_open(struct sender *sender)
 	struct error err = {.status = STATUS_OK};
 	unsigned broken = 0;
 	struct buf folder;
-	enum status status =
-	    settings_complete(&app->settings, app->config_file, app->profile, false, &err);
+	enum status status;
+	int result = app_prepare(app);
 
-	if (status != STATUS_OK) {
-		app_error("%s", err.text);
-		return status == STATUS_NOMEM ? EXIT_OTHER : EXIT_USAGE;
-	}
+	if (result != EXIT_DONE)
+		return result;
 	buf_init(&folder, 4096);
 	if (!app->no_outbox) {
 		status = find_folder(sender, &folder, &err);

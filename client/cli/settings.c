@@ -23,7 +23,7 @@ void settings_release(struct settings *settings)
 {
 	for (int i = 0; i < SETTINGS_KEYS; i++)
 		free(settings->value[i]);
-	*settings = (struct settings){{NULL}};
+	*settings = (struct settings){.value = {NULL}};
 }
 
 enum status settings_set(struct settings *settings, enum settings_key key, struct slice value)
@@ -287,6 +287,7 @@ static enum status load(
 	status = read_file(buf_text(&file), config_file == NULL, profile, settings, name, err);
 	if (status != STATUS_OK)
 		goto out;
+	str_copy(settings->profile, sizeof settings->profile, slice_of(name));
 	if (anchor(settings, SETTINGS_CA, buf_text(&dir)) != STATUS_OK ||
 	    anchor(settings, SETTINGS_CERT, buf_text(&dir)) != STATUS_OK ||
 	    anchor(settings, SETTINGS_KEY, buf_text(&dir)) != STATUS_OK ||
@@ -321,13 +322,14 @@ static enum status login_name(struct settings *settings, struct error *err)
 		return error_set(err, STATUS_USAGE,
 		    "your login name cannot be a Confab name: say who you are with --user NAME, or "
 		    "with --cert and --key");
+	settings->is_user_guessed = true;
 	return settings_set(settings, SETTINGS_USER, slice_of(name));
 }
 
 enum status settings_complete(struct settings *settings, const char *config_file,
     const char *profile, bool no_login, struct error *err)
 {
-	struct settings from_file = {{NULL}};
+	struct settings from_file = {.value = {NULL}};
 	bool own_cert =
 	    settings->value[SETTINGS_CERT] != NULL || settings->value[SETTINGS_KEY] != NULL;
 	bool own_user = settings->value[SETTINGS_USER] != NULL;
@@ -342,6 +344,7 @@ enum status settings_complete(struct settings *settings, const char *config_file
 			from_file.value[i] = NULL;
 		}
 	}
+	str_copy(settings->profile, sizeof settings->profile, slice_of(from_file.profile));
 	settings_release(&from_file);
 	if (status != STATUS_OK || no_login)
 		return status;

@@ -22,6 +22,8 @@ enum settings_key { SETTINGS_SERVER, SETTINGS_USER, SETTINGS_CA, SETTINGS_CERT, 
 /* The values of one profile, or of the flags: owned, NULL where there is none. */
 struct settings {
 	char *value[SETTINGS_KEYS];
+	char profile[64];     /* the profile used, as settings_complete found it, or "" */
+	bool is_user_guessed; /* nobody said who: the login name of the system */
 };
 
 void settings_release(struct settings *settings);

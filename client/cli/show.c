@@ -1,8 +1,6 @@
 #include "cli/show.h"
 
-#include "base/rfc3339.h"
 #include "base/utf8.h"
-#include "cli/local.h"
 
 #define REPLACEMENT "\xEF\xBF\xBD"
 #define CONTINUED "\n         | "
@@ -68,95 +66,32 @@ void show_repair(struct buf *to, struct slice text)
 	}
 }
 
-static struct slice field(const struct json *event, const char *name)
+static bool is_wide(uint32_t cp)
 {
-	struct slice text = json_text(json_get(event, name));
-
-	return text.ptr != NULL ? text : slice_of("");
+	return (cp >= 0x1100 && cp <= 0x115F) || (cp >= 0x2E80 && cp <= 0xA4CF) ||
+	       (cp >= 0xAC00 && cp <= 0xD7A3) || (cp >= 0xF900 && cp <= 0xFAFF) ||
+	       (cp >= 0xFE30 && cp <= 0xFE6F) || (cp >= 0xFF00 && cp <= 0xFF60) ||
+	       (cp >= 0x1F300 && cp <= 0x1FAFF) || (cp >= 0x20000 && cp <= 0x3FFFD);
 }
 
-void show_conversation(const struct json *event, const char *self, char *to, size_t size)
+static bool is_combining(uint32_t cp)
 {
-	struct slice room = field(event, "room");
-	struct slice other = field(event, "to");
-	struct buf buf;
+	return (cp >= 0x0300 && cp <= 0x036F) || (cp >= 0x20D0 && cp <= 0x20FF) || cp == 0x200C ||
+	       cp == 0x200D || (cp >= 0xFE00 && cp <= 0xFE0F);
+}
 
-	buf_init(&buf, 1024);
-	if (room.len > 0) {
-		show_text(&buf, room);
-	} else if (other.len > 0) {
-		if (slice_is(other, self))
-			other = field(event, "from");
-		buf_put_char(&buf, '@');
-		show_text(&buf, other);
+unsigned show_width(struct slice text)
+{
+	unsigned width = 0;
+
+	while (text.len > 0) {
+		uint32_t cp;
+		size_t len = utf8_next(text, &cp);
+
+		if (len == 0)
+			return width;
+		width += is_combining(cp) ? 0 : is_wide(cp) ? 2 : 1;
+		text = slice_make(text.ptr + len, text.len - len);
 	}
-	str_copy(to, size, buf_slice(&buf).ptr != NULL ? buf_slice(&buf) : slice_of(""));
-	buf_release(&buf);
-}
-
-/* "10:00:00 dev ": when and where. */
-static void put_head(struct buf *to, const struct json *event, const char *self)
-{
-	char clock[LOCAL_TIME_SIZE] = "--:--:--";
-	char conversation[80];
-	int64_t unix_ms;
-
-	if (rfc3339_get(field(event, "time"), &unix_ms))
-		local_time(unix_ms, clock);
-	show_conversation(event, self, conversation, sizeof conversation);
-	buf_put_fmt(to, "%s %s%s", clock, conversation, conversation[0] != '\0' ? " " : "");
-}
-
-/* A guest's name is proved by nothing, which the tilde says. */
-static void put_name(struct buf *to, const struct json *event, const char *name)
-{
-	if (json_is_true(json_get(event, "guest")))
-		buf_put_char(to, '~');
-	show_text(to, field(event, name));
-}
-
-static void put_message(struct buf *to, const struct json *event, const char *self)
-{
-	struct slice kind = field(event, "kind");
-
-	put_head(to, event, self);
-	if (slice_is(kind, "action"))
-		buf_put_str(to, "* ");
-	put_name(to, event, "from");
-	buf_put_str(to, slice_is(kind, "action")   ? " "
-	                : slice_is(kind, "notice") ? " (notice): "
-	                                           : ": ");
-	show_block(to, field(event, "text"));
-	buf_put_char(to, '\n');
-}
-
-static void put_remark(
-    struct buf *to, const struct json *event, const char *self, const char *what, const char *more)
-{
-	put_head(to, event, self);
-	buf_put_str(to, "-- ");
-	put_name(to, event, "user");
-	buf_put_str(to, what);
-	if (more != NULL)
-		show_text(to, field(event, more));
-	buf_put_char(to, '\n');
-}
-
-bool show_event(struct buf *to, const struct json *event, const char *self)
-{
-	struct slice name = field(event, "event");
-
-	if (slice_is(name, "message"))
-		put_message(to, event, self);
-	else if (slice_is(name, "join"))
-		put_remark(to, event, self, " joined", NULL);
-	else if (slice_is(name, "leave"))
-		put_remark(to, event, self, " left", NULL);
-	else if (slice_is(name, "role"))
-		put_remark(to, event, self, " is now ", "role");
-	else if (slice_is(name, "presence"))
-		put_remark(to, event, self, " is ", "status");
-	else
-		return false;
-	return true;
+	return width;
 }

@@ -133,7 +133,8 @@ static void on_state(void *arg, struct confab *c, enum confab_state state,
 
 	(void)status;
 	if (state == CONFAB_WAITING) {
-		chat_note(chat, "%s; connecting again, messages may be missing", text);
+		chat_note(chat, "%s; connecting again%s", text,
+		    app_is_guest(chat->app) ? ", messages may be missing" : "");
 	} else if (state == CONFAB_READY) {
 		chat_note(chat, "%s to %s as %s; /help lists the commands",
 		    chat->told ? "connected again" : "connected", confab_server(c), confab_user(c));

@@ -80,7 +80,8 @@ static void on_state(void *arg, struct confab *c, enum confab_state state,
 
 	(void)status;
 	if (state == CONFAB_WAITING) {
-		app_note(tail->app, "%s; connecting again, messages may be missing", text);
+		app_note(tail->app, "%s; connecting again%s", text,
+		    app_is_guest(tail->app) ? ", messages may be missing" : "");
 	} else if (state == CONFAB_READY) {
 		if (tail->told)
 			app_note(tail->app, "connected to %s again", confab_server(c));

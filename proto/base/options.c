@@ -64,7 +64,7 @@ static enum status parse_one(const struct option *table, int argc, char *const *
 			return error_set(err, STATUS_USAGE, "--%s takes no value", option->name);
 		return fn(arg, option, NULL, err);
 	}
-	if (value == NULL) {
+	if (value == NULL && option->value[0] != '[') {
 		if (*i + 1 >= argc)
 			return error_set(err, STATUS_USAGE, "--%s needs a value: --%s %s",
 			    option->name, option->name, option->value);
@@ -107,7 +107,7 @@ void options_help(const struct option *table, struct buf *to)
 		else
 			buf_put_fmt(to, "      --%s", table->name);
 		if (table->value != NULL)
-			buf_put_fmt(to, " %s", table->value);
+			buf_put_fmt(to, table->value[0] != '[' ? " %s" : "%s", table->value);
 		if (to->len - start + 2 > column)
 			buf_put_fmt(to, "\n%*s", (int)column, "");
 		else

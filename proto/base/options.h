@@ -13,7 +13,8 @@
 struct option {
 	const char *name;  /* without dashes; a table ends with a NULL name */
 	char letter;	   /* or '\0' */
-	const char *value; /* how help calls the value ("FILE"), or NULL: a flag without one */
+	const char *value; /* how help calls the value ("FILE"); NULL: a flag without one; "[…": a
+			    * flag that may have one, with = only ("[=no]") */
 	const char *help;
 };
 

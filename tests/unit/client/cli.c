@@ -14,7 +14,7 @@ static const char two_profiles[] =
 
 TEST(unit__settings_parse__takes_the_default_profile)
 {
-	struct settings settings = {{NULL}};
+	struct settings settings = {.value = {NULL}};
 	struct error err;
 	char name[64];
 
@@ -29,7 +29,7 @@ TEST(unit__settings_parse__takes_the_default_profile)
 
 TEST(unit__settings_parse__takes_the_profile_named)
 {
-	struct settings settings = {{NULL}};
+	struct settings settings = {.value = {NULL}};
 	struct error err;
 	char name[64];
 
@@ -42,7 +42,7 @@ TEST(unit__settings_parse__takes_the_profile_named)
 
 static void check_refused(const char *text, const char *profile, const char *part)
 {
-	struct settings settings = {{NULL}};
+	struct settings settings = {.value = {NULL}};
 	struct error err;
 	char name[64];
 
