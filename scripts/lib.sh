@@ -66,7 +66,7 @@ need_build_tools() {
 
 need_test_tools() {
     need python3=python3 openssl=openssl gnutls-cli=gnutls-bin node=nodejs valgrind=valgrind \
-        libc6-dbg python3-cryptography-vectors
+        libc6-dbg python3-cryptography-vectors zsh=zsh fish=fish
 }
 
 need_windows_tools() {

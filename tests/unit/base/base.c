@@ -259,6 +259,9 @@ TEST(unit__blob__lives_until_the_last_reference)
 	CHECK_INT(empty->len, 0);
 	blob_unref(empty);
 	blob_unref(NULL);
+	blob = blob_new_secret(slice_of("a password"));
+	CHECK(slice_is(blob_slice(blob), "a password"));
+	blob_unref(blob);
 }
 
 TEST(unit__list__keeps_the_order)

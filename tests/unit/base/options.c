@@ -7,6 +7,7 @@ static const struct option table[] = {
     {"server", 's', "HOST", "where the server is"},
     {"verbose", 'v', NULL, "say more\nand more"},
     {"a-very-long-name-of-an-option", '\0', "VALUE", "help"},
+    {"private", '\0', "[=no]", "perhaps"},
     {NULL, '\0', NULL, NULL},
 };
 
@@ -72,6 +73,8 @@ TEST(unit__options__takes_all_forms)
 	check_parse(
 	    "word:- word:--server word:-v", 4, ARG("-"), ARG("--"), ARG("--server"), ARG("-v"));
 	check_parse("server=--verbose", 2, ARG("--server"), ARG("--verbose"), NULL, NULL);
+	check_parse("private word:no private=no", 3, ARG("--private"), ARG("no"),
+	    ARG("--private=no"), NULL);
 }
 
 TEST(unit__options__refuses_what_it_does_not_know)
@@ -106,7 +109,8 @@ TEST(unit__options__aligns_help)
 	                           "  -v, --verbose             say more\n"
 	                           "                            and more\n"
 	                           "      --a-very-long-name-of-an-option VALUE\n"
-	                           "                            help\n");
+	                           "                            help\n"
+	                           "      --private[=no]        perhaps\n");
 	buf_release(&help);
 }
 
