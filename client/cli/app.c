@@ -273,9 +273,11 @@ int app_prepare(struct app *app)
 		app_error("%s", err.text);
 		return status == STATUS_NOMEM ? EXIT_OTHER : EXIT_USAGE;
 	}
-	if (app->no_token || app->no_login || app->settings.value[SETTINGS_CERT] != NULL)
+	if (app->no_login || app->settings.value[SETTINGS_CERT] != NULL)
 		return EXIT_DONE;
 	status = token_load(&app->settings, &app->token, &err);
+	if (status == STATUS_OK)
+		status = settings_set(&app->settings, SETTINGS_USER, slice_of(app->token.user));
 	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
 		return EXIT_DONE;
 	app_error("%s", err.text);

@@ -34,7 +34,7 @@ struct app {
 	struct secret_source secret, new_secret;
 	bool all, ask_password;
 	/* How to log in, where it is neither a certificate nor a guest's name: */
-	bool is_prepared, no_token, remember;
+	bool is_prepared, remember;
 	const char *password; /* of settings' user */
 	struct token token;   /* the one kept, or empty */
 	struct confab *c;
@@ -51,8 +51,8 @@ struct app_handlers {
 	void *arg;
 };
 
-/* Completes the settings and finds the token kept for them, unless `no_token`. EXIT_DONE, or
- * another exit code when that failed, which has been told. */
+/* Completes the settings and finds the token kept for them, whose user is then the settings' too.
+ * EXIT_DONE, or another exit code when that failed, which has been told. */
 int app_prepare(struct app *app);
 
 /* Would the login be that of a guest? */

@@ -88,8 +88,8 @@ static int converse(struct account *account)
 
 /* --- Who, and the secret ------------------------------------------------------------------- */
 
-/* The settings without a token; the user from the only word there may be, the flags, the profile,
- * the token kept, or the system. */
+/* Completes the settings, without a token: the user is that of the only word there may be, the
+ * flags, the profile, the token kept, or the system. */
 static int find_user(struct app *app, const char *verb, const char *const *words, size_t count)
 {
 	const char *word = count > 0 ? words[0] + (words[0][0] == '@') : "";
@@ -106,11 +106,7 @@ static int find_user(struct app *app, const char *verb, const char *const *words
 	result = app_prepare(app);
 	if (result != EXIT_DONE)
 		return result;
-	if (app->token.text[0] != '\0' && app->settings.is_user_guessed &&
-	    settings_set(&app->settings, SETTINGS_USER, slice_of(app->token.user)) != STATUS_OK)
-		return EXIT_OTHER;
-	/* From now on it is said who. */
-	app->settings.is_user_guessed = false;
+	/* From now on by another login. */
 	token_release(&app->token);
 	if (app->settings.value[SETTINGS_USER] != NULL ||
 	    app->settings.value[SETTINGS_CERT] != NULL)
