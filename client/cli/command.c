@@ -104,8 +104,7 @@ void command_put_text(struct command *command, const char *field, struct slice t
 static enum status bad_value(
     const struct proto_field_row *row, const char *text, const char *wanted, struct error *err)
 {
-	return error_set(
-	    err, STATUS_USAGE, "%s \"%.80s\" is no %s", row->name, text, wanted);
+	return error_set(err, STATUS_USAGE, "%s \"%.80s\" is no %s", row->name, text, wanted);
 }
 
 static enum status put_bool(
@@ -320,8 +319,8 @@ enum status command_put_words(struct command *command, const char *const *words,
 	if (to_user != NULL && to == NULL)
 		return error_set(err, STATUS_USAGE, "%s takes no --to", row->name);
 	/* Where it is no word's other half, it is an option like others. */
-	if (to_user != NULL && row_of(command->cmd, (unsigned)(to - command->value))->need ==
-	                           PROTO_OPTIONAL)
+	if (to_user != NULL &&
+	    row_of(command->cmd, (unsigned)(to - command->value))->need == PROTO_OPTIONAL)
 		command_put_text(command, "to", slice_of(to_user));
 	for (unsigned i = 0; i < row->field_count; i++) {
 		enum status status;
@@ -336,9 +335,10 @@ enum status command_put_words(struct command *command, const char *const *words,
 		count -= used;
 	}
 	if (count > 0)
-		return error_set(err, STATUS_USAGE, "there is no place for \"%.80s\"; confab %s%s "
-		    "--help tells what goes where", words[0],
-		    row->who == PROTO_ADMIN ? "admin " : "", row->name);
+		return error_set(err, STATUS_USAGE,
+		    "there is no place for \"%.80s\"; confab %s%s "
+		    "--help tells what goes where",
+		    words[0], row->who == PROTO_ADMIN ? "admin " : "", row->name);
 	return STATUS_OK;
 }
 

@@ -2,8 +2,9 @@
  * A command of the protocol as a command line, from its rows in the tables: required fields are
  * words, in the table's order; optional ones are options; `room` and `to` of one another's place
  * are one word, "dev" or "@bob"; passwords are neither, as everybody could read them. The last
- * word, if it is a text to be read, may be several, or - for standard input. Values are checked as far as
- * their JSON depends on it; whether they are good the server tells. Pure, save standard input.
+ * word, if it is a text to be read, may be several, or - for standard input. Values are checked as
+ * far as their JSON depends on it; whether they are good the server tells. Pure, save standard
+ * input.
  */
 #ifndef CONFAB_CLI_COMMAND_H
 #define CONFAB_CLI_COMMAND_H

@@ -182,42 +182,43 @@ static void bash_options(
 
 static void put_bash(struct buf *to)
 {
-	buf_put_str(to, "# Completion of confab for bash, as `confab completion bash` prints it.\n"
-	                "_confab() {\n"
-	                "    local cur=${COMP_WORDS[COMP_CWORD]} prev='' verb='' key number=0 i word\n"
-	                "    local words='' valued='");
+	buf_put_str(to,
+	    "# Completion of confab for bash, as `confab completion bash` prints it.\n"
+	    "_confab() {\n"
+	    "    local cur=${COMP_WORDS[COMP_CWORD]} prev='' verb='' key number=0 i word\n"
+	    "    local words='' valued='");
 	put_options(to, takes_value);
 	buf_put_str(to, "'\n    local files='");
 	put_options(to, takes_file);
-	buf_put_str(to,
-	    "'\n"
-	    "    COMPREPLY=()\n"
-	    "    # bash takes --name=value apart: the = is a word of its own.\n"
-	    "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-	    "        word=${COMP_WORDS[i]} prev=''\n"
-	    "        case $word in\n"
-	    "        -?*)\n"
-	    "            [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i++))\n"
-	    "            [[ ${COMP_WORDS[i]} == '=' || $valued == *\" $word \"* ]] && prev=$word && "
-	    "((i++)) ;;\n"
-	    "        *)\n"
-	    "            if [[ -z $verb ]]; then verb=$word\n"
-	    "            elif [[ $verb == admin ]]; then verb=\"admin $word\"\n"
-	    "            else ((number++)); fi ;;\n"
-	    "        esac\n"
-	    "    done\n"
-	    "    # Only an option whose value would stand here is one before it.\n"
-	    "    [[ $i -gt $COMP_CWORD ]] || prev=''\n"
-	    "    [[ $cur == '=' ]] && cur=''\n"
-	    "    key=$verb:$number\n"
-	    "    [[ -n $prev ]] && key=$verb:$prev\n"
-	    "    if [[ -n $prev && $files == *\" $prev \"* ]]; then\n"
-	    "        compopt -o filenames 2>/dev/null\n"
-	    "        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
-	    "        return\n"
-	    "    fi\n"
-	    "    if [[ -z $prev && $cur == -* ]]; then\n"
-	    "        words='");
+	buf_put_str(to, "'\n"
+	                "    COMPREPLY=()\n"
+	                "    # bash takes --name=value apart: the = is a word of its own.\n"
+	                "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+	                "        word=${COMP_WORDS[i]} prev=''\n"
+	                "        case $word in\n"
+	                "        -?*)\n"
+	                "            [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i++))\n"
+	                "            [[ ${COMP_WORDS[i]} == '=' || $valued == *\" $word \"* ]] && "
+	                "prev=$word && "
+	                "((i++)) ;;\n"
+	                "        *)\n"
+	                "            if [[ -z $verb ]]; then verb=$word\n"
+	                "            elif [[ $verb == admin ]]; then verb=\"admin $word\"\n"
+	                "            else ((number++)); fi ;;\n"
+	                "        esac\n"
+	                "    done\n"
+	                "    # Only an option whose value would stand here is one before it.\n"
+	                "    [[ $i -gt $COMP_CWORD ]] || prev=''\n"
+	                "    [[ $cur == '=' ]] && cur=''\n"
+	                "    key=$verb:$number\n"
+	                "    [[ -n $prev ]] && key=$verb:$prev\n"
+	                "    if [[ -n $prev && $files == *\" $prev \"* ]]; then\n"
+	                "        compopt -o filenames 2>/dev/null\n"
+	                "        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	                "        return\n"
+	                "    fi\n"
+	                "    if [[ -z $prev && $cur == -* ]]; then\n"
+	                "        words='");
 	put_common(to);
 	buf_put_str(to, "'\n        case $verb in\n");
 	each_verb(to, bash_options);
@@ -315,32 +316,31 @@ static void put_zsh(struct buf *to)
 	put_options(to, takes_value);
 	buf_put_str(to, "' files='");
 	put_options(to, takes_file);
-	buf_put_str(to,
-	    "'\n"
-	    "    for ((i = 2; i < CURRENT; i++)); do\n"
-	    "        word=$words[i] prev=''\n"
-	    "        case $word in\n"
-	    "        --*=*) ;;\n"
-	    "        -?*) [[ $valued == *\" $word \"* ]] && prev=$word && ((i++)) ;;\n"
-	    "        *)\n"
-	    "            if [[ -z $verb ]]; then verb=$word\n"
-	    "            elif [[ $verb == admin ]]; then verb=\"admin $word\"\n"
-	    "            else ((number++)); fi ;;\n"
-	    "        esac\n"
-	    "    done\n"
-	    "    [[ $i -gt $CURRENT ]] || prev=''\n"
-	    "    if [[ -z $prev && $PREFIX == --*=* ]]; then\n"
-	    "        prev=${PREFIX%%=*}\n"
-	    "        compset -P '*='\n"
-	    "    fi\n"
-	    "    key=$verb:$number\n"
-	    "    [[ -n $prev ]] && key=$verb:$prev\n"
-	    "    if [[ -n $prev && $files == *\" $prev \"* ]]; then\n"
-	    "        _files\n"
-	    "        return\n"
-	    "    fi\n"
-	    "    if [[ -z $prev && $PREFIX == -* ]]; then\n"
-	    "        case $verb in\n");
+	buf_put_str(to, "'\n"
+	                "    for ((i = 2; i < CURRENT; i++)); do\n"
+	                "        word=$words[i] prev=''\n"
+	                "        case $word in\n"
+	                "        --*=*) ;;\n"
+	                "        -?*) [[ $valued == *\" $word \"* ]] && prev=$word && ((i++)) ;;\n"
+	                "        *)\n"
+	                "            if [[ -z $verb ]]; then verb=$word\n"
+	                "            elif [[ $verb == admin ]]; then verb=\"admin $word\"\n"
+	                "            else ((number++)); fi ;;\n"
+	                "        esac\n"
+	                "    done\n"
+	                "    [[ $i -gt $CURRENT ]] || prev=''\n"
+	                "    if [[ -z $prev && $PREFIX == --*=* ]]; then\n"
+	                "        prev=${PREFIX%%=*}\n"
+	                "        compset -P '*='\n"
+	                "    fi\n"
+	                "    key=$verb:$number\n"
+	                "    [[ -n $prev ]] && key=$verb:$prev\n"
+	                "    if [[ -n $prev && $files == *\" $prev \"* ]]; then\n"
+	                "        _files\n"
+	                "        return\n"
+	                "    fi\n"
+	                "    if [[ -z $prev && $PREFIX == -* ]]; then\n"
+	                "        case $verb in\n");
 	each_verb(to, zsh_options);
 	buf_put_str(to, "        esac\n        items+=(");
 	zsh_option_items(to, verb_common_options());
@@ -364,8 +364,8 @@ static void put_zsh(struct buf *to)
 
 #define FISH_QUOTE "\\'"
 
-static void fish_option(struct buf *to, const struct option *option, const char *condition,
-    const char *choice)
+static void fish_option(
+    struct buf *to, const struct option *option, const char *condition, const char *choice)
 {
 	buf_put_str(to, "complete -c confab");
 	if (condition[0] != '\0')
@@ -563,7 +563,8 @@ static void put_powershell(struct buf *to)
 	    "    $verb = ''; $number = 0; $previous = ''\n"
 	    "    foreach ($element in ($commandAst.CommandElements | Select-Object -Skip 1)) {\n"
 	    "        $text = $element.Extent.Text\n"
-	    "        if ($element.Extent.EndOffset -ge $cursorPosition -and $wordToComplete) { break }\n"
+	    "        if ($element.Extent.EndOffset -ge $cursorPosition -and $wordToComplete) { "
+	    "break }\n"
 	    "        if ($previous) { $previous = ''; continue }\n"
 	    "        if ($text -like '--*=*') { continue }\n"
 	    "        if ($text -like '-?*') {\n"
@@ -575,10 +576,13 @@ static void put_powershell(struct buf *to)
 	    "    # Without an answer PowerShell completes files itself.\n"
 	    "    if ($previous -and ($files -ccontains $previous)) { return }\n"
 	    "    if ($previous) { $words = $known[\"${verb}:$previous\"]\n"
-	    "    } elseif ($wordToComplete -like '-*') { $words = @($known[\"${verb}:-\"]) + $common\n"
+	    "    } elseif ($wordToComplete -like '-*') { $words = @($known[\"${verb}:-\"]) + "
+	    "$common\n"
 	    "    } else { $words = $known[\"${verb}:$number\"] }\n"
-	    "    $words | Where-Object { $_ -and $_ -clike \"$wordToComplete*\" } | ForEach-Object {\n"
-	    "        [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', "
+	    "    $words | Where-Object { $_ -and $_ -clike \"$wordToComplete*\" } | ForEach-Object "
+	    "{\n"
+	    "        [System.Management.Automation.CompletionResult]::new($_, $_, "
+	    "'ParameterValue', "
 	    "$_)\n"
 	    "    }\n"
 	    "}\n");

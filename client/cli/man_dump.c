@@ -1,6 +1,6 @@
 /*
- * confab-man: prints the verbs as sections of confab.1, between the marks of scripts/man-page.sh. It
- * is part of the build and of the tests and is not installed.
+ * confab-man: prints the verbs as sections of confab.1, between the marks of scripts/man-page.sh.
+ * It is part of the build and of the tests and is not installed.
  */
 #include <stdio.h>
 

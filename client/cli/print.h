@@ -14,7 +14,7 @@
 /* What one page leaves for the next. */
 struct print {
 	const char *conversation; /* whose history it is, or NULL */
-	const char *self;	  /* the user of this connection */
+	const char *self;         /* the user of this connection */
 	char day[SHOW_DAY_SIZE];  /* "" at first */
 	bool is_empty;            /* the reply had a list, and nothing in it */
 };

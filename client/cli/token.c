@@ -18,8 +18,8 @@ static enum status server_label(const struct settings *settings, struct buf *to,
 	const char *server = settings->value[SETTINGS_SERVER];
 	char host[256];
 	uint16_t port = PROTO_PORT;
-	enum status status = socket_split(
-	    server != NULL ? server : "localhost", host, sizeof host, &port, err);
+	enum status status =
+	    socket_split(server != NULL ? server : "localhost", host, sizeof host, &port, err);
 
 	if (status == STATUS_OK)
 		buf_put_fmt(to, "%s:%u", host, (unsigned)port);
@@ -67,7 +67,8 @@ static enum status locate(
 		path_join(dir, buf_text(&base), "tokens");
 		path_join(file, buf_text(dir), buf_text(&name));
 		if (base.failed || dir->failed || file->failed || name.failed)
-			status = error_set(err, STATUS_USAGE, "the state folder's path is too long");
+			status =
+			    error_set(err, STATUS_USAGE, "the state folder's path is too long");
 	}
 	buf_release(&base);
 	buf_release(&name);

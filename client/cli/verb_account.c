@@ -96,12 +96,11 @@ static int find_user(struct app *app, const char *verb, const char *const *words
 	int result;
 
 	if (count > 1 || (count == 1 && !proto_is_user_name(slice_of(word)))) {
-		app_error("%s takes one user's name: lower-case letters, digits, '.', '_' and '-'",
-		    verb);
+		app_error(
+		    "%s takes one user's name: lower-case letters, digits, '.', '_' and '-'", verb);
 		return EXIT_USAGE;
 	}
-	if (count == 1 &&
-	    settings_set(&app->settings, SETTINGS_USER, slice_of(word)) != STATUS_OK)
+	if (count == 1 && settings_set(&app->settings, SETTINGS_USER, slice_of(word)) != STATUS_OK)
 		return EXIT_OTHER;
 	result = app_prepare(app);
 	if (result != EXIT_DONE)
@@ -147,8 +146,8 @@ static int keep(struct app *app, const struct token *token, const char *what)
 		app_error("%s as %s, but it cannot be kept: %s", what, token->user, err.text);
 		return EXIT_OTHER;
 	}
-	app_note(app, "%s as %s; this device stays logged in until confab logout", what,
-	    token->user);
+	app_note(
+	    app, "%s as %s; this device stays logged in until confab logout", what, token->user);
 	return EXIT_DONE;
 }
 

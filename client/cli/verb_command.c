@@ -77,7 +77,8 @@ static void hint(const struct question *question, const struct json *reply)
 		app_note(question->app, "there is more: --after %lld, or --all",
 		    (long long)last_seq(reply));
 	else if (is_history(question) && json_int(json_get(first, "seq"), &number))
-		app_note(question->app, "there is more: --before %lld, or --all", (long long)number);
+		app_note(
+		    question->app, "there is more: --before %lld, or --all", (long long)number);
 	else if (json_int(json_get(reply, "next"), &number))
 		app_note(question->app, "there is more: --after %lld, or --all", (long long)number);
 	else if (next.len > 0)
@@ -250,8 +251,7 @@ static int put_password(struct app *app, struct command *command)
 	if (value == NULL || (command->cmd == PROTO_CMD_useradd && !app->ask_password &&
 	                         app->secret.from == SECRET_PROMPT))
 		return EXIT_DONE;
-	status = secret_read(
-	    &app->secret, "New password: ", "The same again: ", &secret, &err);
+	status = secret_read(&app->secret, "New password: ", "The same again: ", &secret, &err);
 	if (status == STATUS_OK)
 		command_put_text(command, "password", slice_make(secret.text, secret.len));
 	else

@@ -121,7 +121,8 @@ static void note_join(struct seen *seen, const struct json *root)
 		put(seen, &entry);
 }
 
-static bool note_event(struct seen *seen, const struct json *root, const char *self, bool catching_up)
+static bool note_event(
+    struct seen *seen, const struct json *root, const char *self, bool catching_up)
 {
 	bool replayed = catching_up && json_is_true(json_get(root, "replay"));
 	struct entry entry = {.seq = 0};
@@ -158,8 +159,8 @@ bool seen_note(struct seen *seen, const struct message *message, const char *sel
 		return true;
 	if (!slice_is(message->event, "gone") && !slice_is(message->event, "destroyed"))
 		return note_event(seen, message->root, self, catching_up);
-	gone = json_text(json_get(message->root,
-	    slice_is(message->event, "gone") ? "conversation" : "room"));
+	gone = json_text(
+	    json_get(message->root, slice_is(message->event, "gone") ? "conversation" : "room"));
 	if (gone.len > 0 && str_copy(name, sizeof name, gone) && (entry = find(seen, name)) != NULL)
 		forget(seen, entry);
 	return true;

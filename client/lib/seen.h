@@ -31,7 +31,8 @@ void seen_pause(struct seen *seen);
 
 /* Takes note of a line to `self`. False for an event that was there before the loss already,
  * which only comes while the server replays (`catching_up`). */
-bool seen_note(struct seen *seen, const struct message *message, const char *self, bool catching_up);
+bool seen_note(
+    struct seen *seen, const struct message *message, const char *self, bool catching_up);
 
 /* Puts the field "since" with as many conversations, the liveliest first, as keep the line below
  * `max` bytes. False, and nothing put, if there are none. */

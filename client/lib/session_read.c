@@ -8,8 +8,8 @@ static void put_secret(struct session *session, struct json_writer *w)
 	const struct session_options *options = &session->options;
 
 	if (session->token[0] != '\0' || options->token != NULL) {
-		json_put_str(w, "token",
-		    session->token[0] != '\0' ? session->token : options->token);
+		json_put_str(
+		    w, "token", session->token[0] != '\0' ? session->token : options->token);
 		return;
 	}
 	if (options->user != NULL)
@@ -113,7 +113,8 @@ static void got_login_reply(struct session *session, const struct message *messa
 		become_ready(session);
 		return;
 	}
-	/* A seq that is ahead of its conversation, as of a room made anew: then nothing is known. */
+	/* A seq that is ahead of its conversation, as of a room made anew: then nothing is known.
+	 */
 	if (session->asked_replay && slice_is(code, "bad_field")) {
 		seen_clear(session->seen);
 		send_login(session, false);
@@ -194,7 +195,11 @@ void session_read_line(void *arg, struct conn *conn, struct slice line)
 		return;
 	}
 	handle_line(session, &message, line);
-	message_release(&message);
+	/* The reply to a login may hold a token. */
+	if (message.kind == MESSAGE_REPLY)
+		json_free_secret(message.root);
+	else
+		message_release(&message);
 }
 
 void session_read_too_long(void *arg, struct conn *conn)

@@ -22,8 +22,8 @@ static enum status make(enum proto_cmd cmd, const char *const *words, size_t cou
 	return status;
 }
 
-static void check_made(enum proto_cmd cmd, const char *const *words, size_t count, const char *to,
-    const char *wanted)
+static void check_made(
+    enum proto_cmd cmd, const char *const *words, size_t count, const char *to, const char *wanted)
 {
 	struct error err = {.text = ""};
 	struct buf json;
@@ -37,8 +37,8 @@ static void check_made(enum proto_cmd cmd, const char *const *words, size_t coun
 	buf_release(&json);
 }
 
-static void check_refused(enum proto_cmd cmd, const char *const *words, size_t count,
-    const char *to, const char *part)
+static void check_refused(
+    enum proto_cmd cmd, const char *const *words, size_t count, const char *to, const char *part)
 {
 	struct error err = {.text = ""};
 	struct buf json;
@@ -75,12 +75,12 @@ TEST(unit__command_put_words__takes_conversations)
 	static const char *const since[] = {"dev=41", "@bob=7"};
 	static const char *const json[] = {"{\"dev\":41}"};
 
-	check_made(PROTO_CMD_read, pair, COUNT(pair), NULL,
-	    "{\"cmd\":\"read\",\"to\":\"bob\",\"seq\":7}");
+	check_made(
+	    PROTO_CMD_read, pair, COUNT(pair), NULL, "{\"cmd\":\"read\",\"to\":\"bob\",\"seq\":7}");
 	check_made(PROTO_CMD_sync, since, COUNT(since), NULL,
 	    "{\"cmd\":\"sync\",\"since\":{\"dev\":41,\"@bob\":7}}");
-	check_made(PROTO_CMD_sync, json, COUNT(json), NULL,
-	    "{\"cmd\":\"sync\",\"since\":{\"dev\":41}}");
+	check_made(
+	    PROTO_CMD_sync, json, COUNT(json), NULL, "{\"cmd\":\"sync\",\"since\":{\"dev\":41}}");
 	check_made(PROTO_CMD_sync, NULL, 0, NULL, "{\"cmd\":\"sync\",\"since\":null}");
 }
 
@@ -193,15 +193,18 @@ TEST(unit__print_reply__has_a_shape_for_each_kind)
 	check_printed("{\"re\":1,\"ok\":true,\"seq\":5}", "");
 	check_printed("{\"re\":1,\"ok\":true,\"count\":5,\"a\":{\"b\":[1,2],\"c\":null}}",
 	    "count: 5\na: b 1, 2, c -\n");
-	check_printed("{\"re\":1,\"ok\":true,\"users\":[\"bob\",\"eve\"],\"more\":false}",
-	    "bob\neve\n");
-	check_printed("{\"re\":1,\"users\":[{\"user\":\"bob\",\"on\":true},{\"user\":\"e\",\"x\":1}]}",
+	check_printed(
+	    "{\"re\":1,\"ok\":true,\"users\":[\"bob\",\"eve\"],\"more\":false}", "bob\neve\n");
+	check_printed(
+	    "{\"re\":1,\"users\":[{\"user\":\"bob\",\"on\":true},{\"user\":\"e\",\"x\":1}]}",
 	    "USER  ON   X\nbob   yes  -\ne     -    1\n");
 	check_printed("{\"re\":1,\"users\":[],\"more\":true,\"next\":\"x\"}", "");
-	check_printed("{\"re\":1,\"first\":3,\"messages\":[{\"seq\":3,\"from\":\"a\",\"text\":\"x\"}]}",
+	check_printed(
+	    "{\"re\":1,\"first\":3,\"messages\":[{\"seq\":3,\"from\":\"a\",\"text\":\"x\"}]}",
 	    "--:--:-- dev #3 a: x\n");
-	check_printed("{\"re\":1,\"first\":3,\"events\":[{\"event\":\"pin\",\"room\":\"dev\",\"by\":\"a\","
-	              "\"target\":2},{\"event\":\"new\",\"n\":1}]}",
+	check_printed(
+	    "{\"re\":1,\"first\":3,\"events\":[{\"event\":\"pin\",\"room\":\"dev\",\"by\":\"a\","
+	    "\"target\":2},{\"event\":\"new\",\"n\":1}]}",
 	    "--:--:-- dev -- a pinned #2\nevent new, n 1\n");
 }
 
@@ -236,8 +239,6 @@ UNIT_MAIN(CASE(unit__command_put_words__fills_fields_in_order),
     CASE(unit__command_put_words__refuses_slips),
     CASE(unit__command_put_option__takes_kinds_from_the_tables),
     CASE(unit__command_place__keeps_secrets_off_the_command_line),
-    CASE(unit__verbs__are_those_of_the_tables),
-    CASE(unit__print_reply__has_a_shape_for_each_kind),
-    CASE(unit__print_reply__aligns_what_is_wide),
-    CASE(unit__print_reply__lets_no_control_through),
+    CASE(unit__verbs__are_those_of_the_tables), CASE(unit__print_reply__has_a_shape_for_each_kind),
+    CASE(unit__print_reply__aligns_what_is_wide), CASE(unit__print_reply__lets_no_control_through),
     CASE(unit__print_reply__bears_what_is_no_message))

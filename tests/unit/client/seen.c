@@ -145,5 +145,4 @@ TEST(unit__seen__is_bounded_and_takes_names_only)
 
 UNIT_MAIN(CASE(unit__seen__names_the_last_of_each_conversation),
     CASE(unit__seen__starts_at_the_join), CASE(unit__seen__drops_what_comes_twice),
-    CASE(unit__seen__forgets_with_the_epoch),
-    CASE(unit__seen__is_bounded_and_takes_names_only))
+    CASE(unit__seen__forgets_with_the_epoch), CASE(unit__seen__is_bounded_and_takes_names_only))
