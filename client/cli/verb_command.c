@@ -118,6 +118,8 @@ static void print_page(struct question *question, const struct json *reply)
 	buf_init(&text, 8 * CONFAB_LINE_MAX);
 	print_reply(&question->print, reply, &text);
 	question->printed = question->printed || text.len > 0;
+	if (text.failed)
+		app_error("the answer is too long to be laid out; --json prints it as it is");
 	if (text.len > 0)
 		app_print(question->app, buf_slice(&text));
 	buf_release(&text);

@@ -126,7 +126,7 @@ static void got_login_reply(struct session *session, const struct message *messa
 	 * guest's name for it. */
 	give_up(session, session_refusal(code),
 	    slice_is(code, "name_taken") || slice_is(code, "unavailable") ||
-	        slice_is(code, "rate_limited") || slice_is(code, "too_many"),
+	        slice_is(code, "auth_unavailable") || slice_is(code, "rate_limited") || slice_is(code, "too_many"),
 	    text);
 }
 

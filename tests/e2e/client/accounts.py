@@ -6,32 +6,21 @@ import os
 import re
 import stat
 
-from confab_test import main, programs, run, skip, temp_dir
+from confab_test import Program, main, programs, run, skip, temp_dir
 from person import Actor, Person, config_folder, flags, write
 
 TIME = "2026-11-22T10:00:0{}.000Z"
 
 
 def folder(home):
-    if programs.client().is_windows:
-        skip("the state folder of Windows is not this test's alone")
-    return os.path.join(home, "state", "confab", "tokens")
-
-
-def kept(home):
-    """The files of tokens, by name."""
-    try:
-        names = os.listdir(folder(home))
-    except FileNotFoundError:
-        return {}
-    found = {}
-    for name in names:
-        path = os.path.join(folder(home), name)
-        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600, path
-        with open(path, encoding="utf-8") as file:
-            found[name] = json.load(file)
-    assert stat.S_IMODE(os.stat(folder(home)).st_mode) == 0o700
-    return found
+    """Where tokens are kept."""
+    if not programs.client().is_windows:
+        return os.path.join(home, "state", "confab", "tokens")
+    # Wine sets LOCALAPPDATA by itself.
+    shell = Program("cmd.exe")
+    found = run(shell, "/c", "echo %LOCALAPPDATA%").expect(0).stdout.strip()
+    prefix = shell.environment(home)["WINEPREFIX"]
+    return f"{prefix}/drive_{found[0].lower()}{found[2:]}/Confab/tokens".replace("\\", "/")
 
 
 class Accounts:
@@ -115,6 +104,25 @@ class Device:
     def file(self, name):
         return programs.client().file(os.path.join(self.home, name))
 
+    def kept(self):
+        """The files of tokens, by name; where the folder is not this test's alone, its own one."""
+        windows = programs.client().is_windows
+        where = folder(self.home)
+        try:
+            names = os.listdir(where)
+        except FileNotFoundError:
+            return {}
+        found = {}
+        for name in names:
+            path = os.path.join(where, name)
+            if windows and name != f"server-localhost_{self.actor.port}.json":
+                continue
+            assert windows or stat.S_IMODE(os.stat(path).st_mode) == 0o600, path
+            with open(path, encoding="utf-8") as file:
+                found[name] = json.load(file)
+        assert windows or stat.S_IMODE(os.stat(where).st_mode) == 0o700
+        return found
+
     def run(self, *words, user=None, **options):
         return run(programs.client(), *words, *flags(self.actor, user), home=self.home, **options)
 
@@ -123,11 +131,10 @@ def e2e__login__keeps_a_token_for_other_verbs():
     accounts = Accounts(alice="secret pass")
     with Actor(accounts) as actor:
         device = Device(actor, secret="secret pass\n")
-        folder(device.home)
         result = device.run("login", "alice", "--password-file", device.file("secret")).expect(0)
         assert result.stdout == "" and "logged in as alice" in result.stderr, result.stderr
         assert accounts.asked[0]["remember"] is True and accounts.asked[0]["user"] == "alice"
-        (name, token), = kept(device.home).items()
+        (name, token), = device.kept().items()
         assert name == f"server-localhost_{actor.port}.json", name
         assert token["user"] == "alice" and token["server"] == f"localhost:{actor.port}"
         assert accounts.tokens == {token["token"]: "alice"}
@@ -135,14 +142,13 @@ def e2e__login__keeps_a_token_for_other_verbs():
         assert device.run("whoami").expect(0).stdout == "user: alice\n"
         assert device.run("whoami", user="alice").expect(0).stdout == "user: alice\n"
         assert device.run("whoami", user="bob").expect(0).stdout == "user: bob\n"
-        assert "secret pass" not in json.dumps(kept(device.home))
+        assert "secret pass" not in json.dumps(device.kept())
 
 
 def e2e__login__is_asked_again_when_the_token_has_ended():
     accounts = Accounts(alice="secret pass")
     with Actor(accounts) as actor:
         device = Device(actor)
-        folder(device.home)
         device.run("login", "alice", "--password-file", "-", stdin="secret pass").expect(0)
         accounts.tokens.clear()
         device.run("whoami").expect(3, "auth_failed.*run confab login")
@@ -157,7 +163,6 @@ def e2e__login__is_asked_again_when_the_token_has_ended():
 def e2e__login__prints_the_reply_as_json():
     with Actor(Accounts(alice="secret pass")) as actor:
         device = Device(actor)
-        folder(device.home)
         result = device.run("login", "alice", "--json", "--password-file", "-",
                             stdin="secret pass").expect(0)
         assert [json.loads(line)["user"] for line in result.stdout.splitlines()] == ["alice"]
@@ -190,7 +195,7 @@ def e2e__login__is_kept_for_each_profile():
 
         confab("login", "--password-file", "-", stdin="secret pass").expect(0)
         confab("login", "bob", "-p", "../x", "--password-file", "-", stdin="another one").expect(0)
-        assert sorted(kept(device.home)) == ["profile-.._x.json", "profile-work.json"]
+        assert sorted(device.kept()) == ["profile-.._x.json", "profile-work.json"]
         assert confab("whoami").expect(0).stdout == "user: alice\n"
         assert confab("whoami", "-p", "../x").expect(0).stdout == "user: bob\n"
         # A token goes to no other server.
@@ -204,9 +209,10 @@ def e2e__login__is_kept_for_each_profile():
 def e2e__login__is_not_used_when_others_could_read_it():
     with Actor(Accounts(alice="secret pass")) as actor:
         device = Device(actor)
-        folder(device.home)
+        if programs.client().is_windows:
+            skip("modes are those of Unix")
         device.run("login", "alice", "--password-file", "-", stdin="secret pass").expect(0)
-        path, = [os.path.join(folder(device.home), name) for name in kept(device.home)]
+        path, = [os.path.join(folder(device.home), name) for name in device.kept()]
         os.chmod(path, 0o644)
         device.run("whoami").expect(1, "can be read by others")
         with open(path, "w", encoding="utf-8") as file:
@@ -219,7 +225,6 @@ def e2e__logout__ends_another_session():
     accounts = Accounts(alice="secret pass")
     with Actor(accounts) as actor:
         device = Device(actor)
-        folder(device.home)
         device.run("logout").expect(1, "no login is kept")
         device.run("login", "alice", "--password-file", "-", stdin="secret pass").expect(0)
         device.run("logout", "--session", "s9").expect(0)
@@ -231,24 +236,22 @@ def e2e__logout__removes_what_is_kept():
     accounts = Accounts(alice="secret pass")
     with Actor(accounts) as actor:
         device = Device(actor)
-        folder(device.home)
         device.run("login", "alice", "--password-file", "-", stdin="secret pass").expect(0)
         device.run("logout").expect(0, "logged out")
-        assert kept(device.home) == {} and accounts.tokens == {}
+        assert device.kept() == {} and accounts.tokens == {}
         device.run("login", "alice", "--password-file", "-", stdin="secret pass").expect(0)
         accounts.tokens.clear()
         device.run("logout").expect(3, "auth_failed")
-        assert kept(device.home) == {}
+        assert device.kept() == {}
 
 
 def e2e__register__opens_an_account_and_stays_logged_in():
     accounts = Accounts(bob="x" * 8)
     with Actor(accounts) as actor:
         device = Device(actor, secret="secret pass")
-        folder(device.home)
         device.run("register", "bob", "--password-file", device.file("secret")).expect(
             3, "name_taken")
-        assert kept(device.home) == {}
+        assert device.kept() == {}
         result = device.run("register", "alice", "--invite", "code", "--json",
                             "--password-file", device.file("secret")).expect(0)
         assert json.loads(result.stdout)["user"] == "alice"
@@ -262,14 +265,13 @@ def e2e__passwd__keeps_this_device_logged_in():
     accounts = Accounts(alice="secret pass")
     with Actor(accounts) as actor:
         device = Device(actor, old="secret pass", new="another pass")
-        folder(device.home)
         device.run("login", "alice", "--password-file", device.file("old")).expect(0)
-        before = kept(device.home)
+        before = device.kept()
         words = ["passwd", "--password-file", device.file("old"), "--new-password-file",
                  device.file("new")]
         assert device.run(*words).expect(0).stdout == ""
         assert accounts.passwords == {"alice": "another pass"}
-        assert kept(device.home) != before and len(accounts.tokens) == 1
+        assert device.kept() != before and len(accounts.tokens) == 1
         assert device.run("whoami").expect(0).stdout == "user: alice\n"
         device.run(*words).expect(3, "auth_failed")
         assert device.run("whoami").expect(0).stdout == "user: alice\n"
@@ -338,7 +340,6 @@ def tail(script, count, *words):
     """What `confab tail dev` prints: `count` lines, and then no more until it is stopped."""
     with Actor(script) as actor:
         home = temp_dir()
-        folder(home)
         token = {"server": f"localhost:{actor.port}", "user": "alice", "token": "t"}
         if not script.guest:
             name = f"server-localhost_{actor.port}.json"
