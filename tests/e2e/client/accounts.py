@@ -8,6 +8,7 @@ import stat
 
 from confab_test import Program, main, programs, run, skip, temp_dir
 from person import Actor, Person, config_folder, flags, write
+from terminal import Terminal
 
 TIME = "2026-11-22T10:00:0{}.000Z"
 
@@ -157,6 +158,28 @@ def e2e__login__is_asked_again_when_the_token_has_ended():
         assert device.run("whoami").expect(0).stdout == "user: alice\n"
         device.run("login", "alice", "--password-file", "-", stdin="wrong one").expect(
             3, r"auth_failed \(wrong user or secret\)\n$")
+        assert device.run("whoami").expect(0).stdout == "user: alice\n"
+
+
+def e2e__login__asks_at_the_terminal():
+    accounts = Accounts(alice="secret pass")
+    with Actor(accounts) as actor:
+        device = Device(actor)
+        terminal = Terminal(actor, "login", home=device.home)
+        terminal.expect(r"Password for alice at localhost:\d+: $")
+        terminal.type("secret pass\r")
+        terminal.expect("logged in as alice")
+        terminal.wait()
+        assert "secret" not in terminal.text, terminal.text
+        terminal = Terminal(actor, "passwd", home=device.home)
+        for prompt, text in (("Old password for alice at [^ ]+: $", "secret pass"),
+                             ("New password for alice at [^ ]+: $", "another pass"),
+                             ("The same again: $", "another pass")):
+            terminal.expect(prompt)
+            terminal.type(text + "\r")
+        terminal.expect("the password is changed")
+        terminal.wait()
+        assert "secret" not in terminal.text and "another" not in terminal.text, terminal.text
         assert device.run("whoami").expect(0).stdout == "user: alice\n"
 
 

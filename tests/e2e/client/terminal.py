@@ -11,7 +11,7 @@ from person import flags
 
 
 class Terminal:
-    def __init__(self, server, *args):
+    def __init__(self, server, *args, home=None):
         import pty  # not on every system
         program = programs.client()
         if program.is_windows:
@@ -19,7 +19,7 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             argv = program.argv([*args, *flags(server)])
-            os.execve(argv[0], argv, program.environment(server.home))
+            os.execve(argv[0], argv, program.environment(home or server.home))
         self.text = ""
 
     def expect(self, regex):

@@ -10,22 +10,24 @@
 #endif
 
 #include "os/file.h"
+#include "os/random.h"
 #include "os/secret.h"
 #include "os/secret_platform.h"
-
-#define PATH "unit_secret.tmp"
 
 static struct secret secret;
 static struct error err;
 
 static enum status from_file(struct slice content)
 {
-	struct secret_source source = {SECRET_FILE, PATH};
+	char path[64];
+	struct secret_source source = {SECRET_FILE, path};
 	enum status status;
 
-	CHECK_INT(file_write(PATH, content, FILE_PRIVATE, true, NULL), STATUS_OK);
+	/* Cases run side by side in one folder. */
+	snprintf(path, sizeof path, "unit_secret_%016llx.tmp", (unsigned long long)random_u64());
+	CHECK_INT(file_write(path, content, FILE_PRIVATE, true, NULL), STATUS_OK);
 	status = secret_read(&source, "", NULL, &secret, &err);
-	file_remove(PATH, NULL);
+	file_remove(path, NULL);
 	return status;
 }
 
