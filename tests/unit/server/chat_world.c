@@ -69,6 +69,11 @@ static void post(void *arg, struct chat_item *item)
 	case CHAT_ITEM_ROOM:
 		send_to_room(world, item);
 		break;
+	case CHAT_ITEM_ALL:
+		for (unsigned i = 0; i < world->count; i++)
+			if (world->session[i].user != 0 && i % WORLD_WORKERS == item->worker)
+				put_line(&world->session[i], item->line);
+		break;
 	case CHAT_ITEM_ATTACH:
 		attach(session, item->slot);
 		break;
