@@ -5,15 +5,26 @@
 static enum status append(struct store *store, const struct store_batch *batch, uint64_t ticket)
 {
 	struct world *world = store->done_arg;
+	enum status status;
 
-	CHECK(batch->entry_count + batch->record_count + batch->trim_count > 0);
 	for (size_t i = 0; i < batch->entry_count; i++)
 		CHECK(batch->entries[i].seq > 0);
-	if (!world->slow)
-		return STATUS_OK;
-	CHECK(world->ticket_count < 256);
-	world->tickets[world->ticket_count++] = ticket;
-	return STATUS_AGAIN;
+	world->store->slow = world->slow;
+	status = world->keeping->append(store, batch, ticket);
+	world->ticket_count = world->store->open;
+	return status;
+}
+
+/* As the engine passes on what the store reports. */
+static void store_done(void *arg, uint64_t ticket, enum status status)
+{
+	struct world *world = arg;
+
+	world->ticket_count = world->store->open;
+	if (status == STATUS_OK)
+		chat_committed(world->chat, ticket);
+	else if (chat_failed(world->chat, ticket, world->now))
+		world->store->base.ops->resume(&world->store->base);
 }
 
 static void attach(struct world_session *session, uint32_t slot)
@@ -93,9 +104,17 @@ static void post(void *arg, struct chat_item *item)
 	chat_item_free(item);
 }
 
+/* Called from within the core: the work itself waits until that has returned. */
+static void submit(void *arg, struct chat_job *job)
+{
+	struct world *world = arg;
+
+	CHECK(world->job_count < WORLD_JOBS);
+	world->jobs[world->job_count++] = job;
+}
+
 struct world *world_new(bool guests, bool certificates)
 {
-	static const struct store_ops ops = {.append = append};
 	struct world *world = calloc(1, sizeof *world);
 	struct chat_options options = {
 	    .name = "world",
@@ -110,13 +129,20 @@ struct world *world_new(bool guests, bool certificates)
 	    .idle_s = 120,
 	    .ping_s = 60,
 	    .post = post,
+	    .submit = submit,
 	    .post_arg = world,
 	};
 
 	CHECK(world != NULL);
-	world->store = (struct store){.ops = &ops, .done_arg = world};
+	world->store = world_store_new();
+	world->keeping = world->store->base.ops;
+	world->ops = *world->keeping;
+	world->ops.append = append;
+	world->store->base.ops = &world->ops;
+	world->store->base.done = store_done;
+	world->store->base.done_arg = world;
 	world->now = (struct chat_time){INT64_C(1790000000000), 1000};
-	options.store = &world->store;
+	options.store = &world->store->base;
 	world->chat = chat_new(&options);
 	CHECK(world->chat != NULL);
 	return world;
@@ -124,16 +150,55 @@ struct world *world_new(bool guests, bool certificates)
 
 void world_free(struct world *world)
 {
-	world->slow = false;
+	world->slow = world->idle = false;
 	while (world_commit(world))
 		;
+	world_work(world);
 	for (unsigned i = 0; i < world->count; i++) {
 		if (world->session[i].session != NULL)
 			world_disconnect(world, i);
 		buf_release(&world->session[i].lines);
 	}
+	while (world_commit(world))
+		;
+	world_work(world);
+	chat_end_store(world->chat);
+	world->store->base.done = NULL;
+	world->store->base.ops->close(&world->store->base);
 	chat_free(world->chat);
 	free(world);
+}
+
+bool world_run_job(struct world *world)
+{
+	if (world->ran_count == world->job_count)
+		return false;
+	chat_job_run(world->jobs[world->ran_count++]);
+	return true;
+}
+
+bool world_end_job(struct world *world)
+{
+	struct chat_job *job = world->jobs[0];
+
+	if (world->ran_count == 0)
+		return false;
+	memmove(world->jobs, world->jobs + 1, --world->job_count * sizeof *world->jobs);
+	world->ran_count--;
+	chat_job_done(world->chat, job, world->now);
+	return true;
+}
+
+void world_work(struct world *world)
+{
+	while (world_end_job(world) || world_run_job(world))
+		;
+}
+
+static void work_unless_idle(struct world *world)
+{
+	if (!world->idle)
+		world_work(world);
 }
 
 unsigned world_connect(struct world *world, const char *cert_user)
@@ -196,6 +261,7 @@ void world_ask(struct world *world, unsigned session, const char *line)
 	if (chat_request(world->chat, s->session, &request, world->now) == CHAT_ANSWERED)
 		s->answers++;
 	request_release(&request);
+	work_unless_idle(world);
 }
 
 const char *world_read(struct world *world, unsigned session)
@@ -224,9 +290,9 @@ void world_expect(struct world *world, unsigned session, const char *part)
 
 bool world_commit(struct world *world)
 {
-	if (world->first_ticket == world->ticket_count)
+	if (!world_store_commit(world->store))
 		return false;
-	chat_committed(world->chat, world->tickets[world->first_ticket++]);
+	work_unless_idle(world);
 	return true;
 }
 
@@ -236,4 +302,12 @@ void world_wait(struct world *world, int64_t ms)
 	world->now.mono_ms += (uint64_t)ms;
 	while (chat_tick(world->chat, world->now))
 		;
+	work_unless_idle(world);
+}
+
+void world_fail(struct world *world, enum status status)
+{
+	world_store_fail(world->store, status);
+	world->ticket_count = 0;
+	work_unless_idle(world);
 }
