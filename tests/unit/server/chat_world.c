@@ -1,5 +1,6 @@
 #include "chat_world.h"
 
+#include "base/rng.h"
 #include "tests/unit/unit.h"
 
 static enum status append(struct store *store, const struct store_batch *batch, uint64_t ticket)
@@ -113,9 +114,46 @@ static void submit(void *arg, struct chat_job *job)
 	world->jobs[world->job_count++] = job;
 }
 
-struct world *world_new(bool guests, bool certificates)
+/* --- Secrets that take no time --------------------------------------------------------------- */
+
+static enum status fake_hash(struct slice password, char ret[CHAT_PASSWORD_HASH_SIZE])
 {
-	struct world *world = calloc(1, sizeof *world);
+	snprintf(ret, CHAT_PASSWORD_HASH_SIZE, "h:%.*s", (int)password.len, password.ptr);
+	return STATUS_OK;
+}
+
+static bool fake_verify(const char *hash, struct slice password, bool *ret_rehash)
+{
+	const char *text = hash != NULL ? strchr(hash, ':') : NULL;
+	bool right = text != NULL && slice_is(password, text + 1);
+
+	*ret_rehash = right && hash[0] == 'o';
+	return right;
+}
+
+static void fake_token_new(char ret[CHAT_TOKEN_SIZE])
+{
+	static unsigned count;
+
+	snprintf(ret, CHAT_TOKEN_SIZE, "token-%037u", ++count);
+}
+
+static void fake_token_hash(struct slice token, unsigned char ret[32])
+{
+	struct rng rng = {0};
+
+	for (size_t i = 0; i < token.len; i++)
+		rng.state = rng.state * 31 + (unsigned char)token.ptr[i];
+	for (int i = 0; i < 32; i++)
+		ret[i] = (unsigned char)(rng_next(&rng) >> 32);
+}
+
+/* --- The world ------------------------------------------------------------------------------- */
+
+static void make_core(struct world *world, bool guests, bool certificates)
+{
+	static const struct chat_secrets secrets = {fake_hash, fake_verify, fake_token_new,
+	    fake_token_hash};
 	struct chat_options options = {
 	    .name = "world",
 	    .guests = guests,
@@ -131,7 +169,20 @@ struct world *world_new(bool guests, bool certificates)
 	    .post = post,
 	    .submit = submit,
 	    .post_arg = world,
+	    .secrets = &secrets,
+	    .store = &world->store->base,
 	};
+
+	if (world->change != NULL)
+		world->change(&options);
+	world->chat = chat_new(&options);
+	CHECK(world->chat != NULL);
+}
+
+static struct world *make(bool guests, bool certificates,
+    void (*change)(struct chat_options *options))
+{
+	struct world *world = calloc(1, sizeof *world);
 
 	CHECK(world != NULL);
 	world->store = world_store_new();
@@ -142,13 +193,22 @@ struct world *world_new(bool guests, bool certificates)
 	world->store->base.done = store_done;
 	world->store->base.done_arg = world;
 	world->now = (struct chat_time){INT64_C(1790000000000), 1000};
-	options.store = &world->store->base;
-	world->chat = chat_new(&options);
-	CHECK(world->chat != NULL);
+	world->change = change;
+	make_core(world, guests, certificates);
 	return world;
 }
 
-void world_free(struct world *world)
+struct world *world_new(bool guests, bool certificates)
+{
+	return make(guests, certificates, NULL);
+}
+
+struct world *world_new_with(void (*change)(struct chat_options *options))
+{
+	return make(true, true, change);
+}
+
+static void end_core(struct world *world)
 {
 	world->slow = world->idle = false;
 	while (world_commit(world))
@@ -163,6 +223,23 @@ void world_free(struct world *world)
 		;
 	world_work(world);
 	chat_end_store(world->chat);
+}
+
+void world_restart(struct world *world)
+{
+	struct error err;
+
+	end_core(world);
+	chat_free(world->chat);
+	world->count = 0;
+	memset(world->session, 0, sizeof world->session);
+	make_core(world, true, true);
+	CHECK(chat_load(world->chat, world->now, &err) == STATUS_OK);
+}
+
+void world_free(struct world *world)
+{
+	end_core(world);
 	world->store->base.done = NULL;
 	world->store->base.ops->close(&world->store->base);
 	chat_free(world->chat);
@@ -201,15 +278,16 @@ static void work_unless_idle(struct world *world)
 		world_work(world);
 }
 
-unsigned world_connect(struct world *world, const char *cert_user)
+static unsigned connect_as(struct world *world, const char *cert_user, bool console)
 {
 	struct world_session *session = &world->session[world->count];
 	struct chat_peer peer = {
-	    .address = "192.0.2.1",
+	    .address = console ? "local" : "192.0.2.1",
 	    .tls_version = "TLSv1.3",
 	    .tls_cipher = "TLS_AES_128_GCM_SHA256",
 	    .fingerprint = "",
 	    .user = cert_user,
+	    .console = console,
 	};
 
 	CHECK(world->count < WORLD_SESSIONS);
@@ -218,6 +296,16 @@ unsigned world_connect(struct world *world, const char *cert_user)
 	    world->chat, &peer, world->count % WORLD_WORKERS, session, world->now);
 	CHECK(session->session != NULL);
 	return world->count++;
+}
+
+unsigned world_connect(struct world *world, const char *cert_user)
+{
+	return connect_as(world, cert_user, false);
+}
+
+unsigned world_console(struct world *world)
+{
+	return connect_as(world, "", true);
 }
 
 unsigned world_guest(struct world *world, const char *name)

@@ -34,12 +34,20 @@ struct world {
 	unsigned ran_count, job_count;
 	struct chat_time now;
 	struct world_session session[WORLD_SESSIONS];
+	void (*change)(struct chat_options *options);
 	unsigned count;
 };
 
 struct world *world_new(bool guests, bool certificates);
+/* With other options: `change` is called with those it would have. A password's hash is the password
+ * behind "h:"; one behind "o:" is to be made anew. */
+struct world *world_new_with(void (*change)(struct chat_options *options));
+/* The core ends, and another one is made of what the store has; all sessions go. */
+void world_restart(struct world *world);
 void world_free(struct world *world);
 
+/* A connection of the console: an administrator. */
+unsigned world_console(struct world *world);
 /* A new connection, with the user its certificate names ("": none); its number. */
 unsigned world_connect(struct world *world, const char *cert_user);
 /* The same and a guest's login under `name`, whose reply is checked and dropped. */

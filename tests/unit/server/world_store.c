@@ -517,6 +517,25 @@ static enum status load(struct store *base, enum store_table table,
 	return STATUS_OK;
 }
 
+static enum status list(struct store *base, enum store_table table, struct slice before,
+    unsigned limit, bool (*fn)(void *arg, struct slice key, struct slice value), void *arg,
+    struct error *err)
+{
+	struct world_store *store = of(base);
+
+	if (store->read_fails != STATUS_OK)
+		return error_set(err, store->read_fails, "cannot read");
+	for (size_t i = store->record_count; i-- > 0 && limit > 0;) {
+		if (store->records[i].table != table ||
+		    slice_compare(store->records[i].key, before) >= 0)
+			continue;
+		if (!fn(arg, store->records[i].key, store->records[i].value))
+			break;
+		limit--;
+	}
+	return STATUS_OK;
+}
+
 static enum status last(struct store *base, uint64_t conversation, int64_t *ret_seq,
     int64_t *ret_time_ms, int64_t *ret_first, struct error *err)
 {
@@ -555,7 +574,8 @@ static void close_store(struct store *base)
 
 struct world_store *world_store_new(void)
 {
-	static const struct store_ops ops = {append, resume, read, load, last, close_store};
+	static const struct store_ops ops = {append, resume, read, load, last, close_store, list,
+	    NULL};
 	struct world_store *store = must(calloc(1, sizeof *store));
 
 	store->base.ops = &ops;
