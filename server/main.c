@@ -216,12 +216,32 @@ static enum status start_workers(struct server *server, struct error *err)
 	return STATUS_OK;
 }
 
+static void warn_if_nobody_can_enter(const struct server *server)
+{
+	const struct config *config = &server->config;
+	struct chat_counts counts;
+
+	engine_count(server->engine, &counts);
+	if (counts.users == 0 && config_number(config, CONFIG_guests) == 0 &&
+	    config_number(config, CONFIG_registration) == CHAT_REGISTRATION_CLOSED &&
+	    config_text(config, CONFIG_client_ca) == NULL)
+		log_warn("server", "nobody can log in: make accounts (confab-server user add NAME), "
+				   "let people register (--registration open), switch guests on "
+				   "(--guests), or name the authority of client certificates "
+				   "(--client-ca FILE)");
+}
+
 static enum status make_engine(struct server *server, struct error *err)
 {
 	const struct core_owner owner = {reload, shut_down, server};
 	const struct config *config = &server->config;
 
-	return core_open(config, server->worker_count, &owner, &server->engine, err);
+	enum status status;
+
+	status = core_open(config, server->worker_count, &owner, &server->engine, err);
+	if (status == STATUS_OK)
+		warn_if_nobody_can_enter(server);
+	return status;
 }
 
 /* Without it the server serves, but nobody can administer it from here. */

@@ -272,7 +272,18 @@ static bool register_done(struct chat_call *call, struct chat_job *job)
 	return end_try(call, open_account(call, (struct chat_secret *)job));
 }
 
-/* A new account is charged as a wrong password is: nobody makes many of them at once. */
+/* A new account is charged as a wrong password is, so that nobody makes many of them at once; not of
+ * the account itself: its owner may still mistype. */
+static bool too_many_accounts(struct chat_call *call, struct slice name)
+{
+	char key[PROTO_USER_MAX + 2];
+
+	if (call->chat->options.registration == CHAT_REGISTRATION_CLOSED)
+		return false;
+	snprintf(key, sizeof key, "+%.*s", (int)name.len, name.ptr);
+	return chat_throttle_refuses(call, slice_of(key));
+}
+
 static bool sign_up(struct chat_call *call)
 {
 	struct slice name = chat_field_text(call, PROTO_FIELD_register_user);
@@ -282,11 +293,9 @@ static bool sign_up(struct chat_call *call)
 	};
 	struct chat_code *code;
 
-	if (call->chat->options.registration != CHAT_REGISTRATION_CLOSED &&
-	    chat_throttle_refuses(call, name))
-		return false;
-	return check_open(call, &code) && !chat_name_refused(call, name) &&
-	       !chat_name_taken(call, name) && chat_secret_ask(call, &want, register_done);
+	return !too_many_accounts(call, name) && check_open(call, &code) &&
+	       !chat_name_refused(call, name) && !chat_name_taken(call, name) &&
+	       chat_secret_ask(call, &want, register_done);
 }
 
 bool cmd_register(struct chat_call *call)

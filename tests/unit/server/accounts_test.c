@@ -101,7 +101,7 @@ TEST(accounts__login__throttles_pairs_and_forgives_the_right_one)
 	sign_up(world, "alice");
 	for (int i = 0; i < 30; i++)
 		ask_new(world, ALICE, "\"ok\":true");
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		ask_new(world, WRONG, "auth_failed");
 	ask_new(world, ALICE, "rate_limited");
 	ask_new(world, UNKNOWN, "auth_failed"); /* another pair */
@@ -116,7 +116,7 @@ TEST(accounts__login__ends_the_connection_after_three_but_not_for_waiting)
 	unsigned a;
 
 	sign_up(world, "alice");
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		ask_new(world, WRONG, "auth_failed");
 	a = ask_new(world, WRONG, "auth_failed");
 	ask(world, a, WRONG, "auth_failed");
