@@ -180,6 +180,8 @@ static bool holds_next(enum proto_cmd cmd)
 	case PROTO_CMD_login:
 	case PROTO_CMD_register:
 	case PROTO_CMD_passwd:
+	case PROTO_CMD_useradd:
+	case PROTO_CMD_userpasswd:
 	case PROTO_CMD_edit:
 	case PROTO_CMD_delete:
 	case PROTO_CMD_react:

@@ -27,8 +27,8 @@ bool chat_audit(struct chat_call *call, const struct chat_user *user, struct sli
 		json_put_text(&w, "text", utf8_cut(text, PROTO_LIMIT_topic));
 	json_end(&w);
 	chat_id_key(&key, ++chat->audit_last);
-	ok = !value.failed &&
-	     chat_put_record(chat, STORE_AUDIT, slice_make((char *)key.bytes, 8), buf_slice(&value));
+	ok = !value.failed && chat_put_record(chat, STORE_AUDIT,
+				  slice_make((char *)key.bytes, 8), buf_slice(&value));
 	if (ok && chat->audit_last > CHAT_AUDIT_MAX) {
 		chat_id_key(&key, chat->audit_last - CHAT_AUDIT_MAX);
 		ok = chat_drop_record(chat, STORE_AUDIT, slice_make((char *)key.bytes, 8));

@@ -116,7 +116,8 @@ static bool create_code(struct chat_call *call)
 	if (code == NULL)
 		return chat_refuse_memory(call);
 	code->uses = uses->present ? (unsigned)uses->number : 1;
-	code->expires_ms = expires->present ? call->now.unix_ms + expires->number * 1000 : INT64_MAX;
+	code->expires_ms =
+	    expires->present ? call->now.unix_ms + expires->number * 1000 : INT64_MAX;
 	str_copy(code->by, sizeof code->by,
 	    slice_of(call->session->console ? "console" : call->user->name));
 	if (!chat_audit(call, NULL, slice_of("create")))

@@ -76,8 +76,9 @@ static bool enter(struct chat_call *call, struct chat_user *user, struct chat_to
 	struct slice device = device_of(call);
 
 	if (user->suspended) {
-		struct slice why = utf8_cut(slice_of(user->reason != NULL ? user->reason : ""), 150);
+		struct slice why = slice_of(user->reason != NULL ? user->reason : "");
 
+		why = utf8_cut(why, 150);
 		return chat_refuse(call, PROTO_ERR_not_allowed, "this account is suspended%s%.*s",
 		    why.len > 0 ? ": " : "", (int)why.len, why.ptr);
 	}
