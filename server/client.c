@@ -180,6 +180,8 @@ static bool holds_next(enum proto_cmd cmd)
 	case PROTO_CMD_login:
 	case PROTO_CMD_register:
 	case PROTO_CMD_passwd:
+	case PROTO_CMD_useradd:
+	case PROTO_CMD_userpasswd:
 	case PROTO_CMD_edit:
 	case PROTO_CMD_delete:
 	case PROTO_CMD_react:
@@ -368,7 +370,6 @@ void client_new(struct worker *worker, struct mailbox_socket *socket)
 	struct conn_options options = {
 	    .handlers = &handlers,
 	    .arg = client,
-	    .context = worker->options->tls,
 	    .line_max = worker->options->first_line_max,
 	};
 
@@ -378,6 +379,7 @@ void client_new(struct worker *worker, struct mailbox_socket *socket)
 		atomic_fetch_sub(&worker->load, 1);
 		return;
 	}
+	options.context = tls_slot_take(worker->options->tls);
 	client->worker = worker;
 	client->peer = socket->peer;
 	list_init(&client->congested);
@@ -387,6 +389,7 @@ void client_new(struct worker *worker, struct mailbox_socket *socket)
 		throttle_leave(worker->options->throttle, &client->peer);
 		client_free(client);
 	}
+	tls_context_unref(options.context);
 }
 
 void client_free(struct client *client)
@@ -415,6 +418,7 @@ void client_take_item(struct client *client, const struct chat_item *item)
 			answered(client);
 		break;
 	case CHAT_ITEM_ROOM:
+	case CHAT_ITEM_ALL:
 		break;
 	case CHAT_ITEM_ATTACH:
 		if (!room_index_attach(&worker->rooms, item->slot, &client->guest) &&

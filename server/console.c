@@ -95,6 +95,7 @@ void console_take_item(struct chat_item *item)
 		free(console);
 		break;
 	case CHAT_ITEM_ROOM:
+	case CHAT_ITEM_ALL:
 	case CHAT_ITEM_ATTACH:
 	case CHAT_ITEM_DETACH:
 	case CHAT_ITEM_LOGIN:

@@ -4,8 +4,8 @@
 #include "passwords.h"
 #include "store/store_sqlite.h"
 
-enum status core_open(const struct config *config, unsigned workers, struct engine **ret,
-    struct error *err)
+enum status core_open(const struct config *config, unsigned workers,
+    const struct core_owner *owner, struct engine **ret, struct error *err)
 {
 	const char *name = config_text(config, CONFIG_name);
 	struct chat_options options = {
@@ -16,6 +16,8 @@ enum status core_open(const struct config *config, unsigned workers, struct engi
 	    .auto_create = config_number(config, CONFIG_auto_create) == 0, /* "yes" is first */
 	    .registration =
 		(enum chat_registration)config_number(config, CONFIG_registration),
+	    .directory = config_number(config, CONFIG_directory) != 0,
+	    .no_throttle = config_number(config, CONFIG_no_limits) != 0,
 	    .workers = workers,
 	    .seed = random_u64(),
 	    .id_seed = random_u64(),
@@ -27,6 +29,11 @@ enum status core_open(const struct config *config, unsigned workers, struct engi
 	};
 	enum status status;
 
+	if (owner != NULL) {
+		options.reload = owner->reload;
+		options.shutdown = owner->shutdown;
+		options.owner = owner->arg;
+	}
 	if (config_text(config, CONFIG_data) == NULL)
 		return error_set(err, STATUS_USAGE,
 		    "no folder for what is kept: name one with --data DIR");

@@ -8,8 +8,16 @@
 #include "config.h"
 #include "engine.h"
 
-/* USAGE without a directory; NOMEM; or what the store says. `workers` may be 0. Blocks. */
-enum status core_open(const struct config *config, unsigned workers, struct engine **ret,
-    struct error *err);
+/* What administrators can ask of the process; see struct chat_options. */
+struct core_owner {
+	enum status (*reload)(void *arg, struct error *err);
+	void (*shutdown)(void *arg);
+	void *arg;
+};
+
+/* USAGE without a directory; NOMEM; or what the store says. `workers` may be 0, `owner` NULL.
+ * Blocks. */
+enum status core_open(const struct config *config, unsigned workers,
+    const struct core_owner *owner, struct engine **ret, struct error *err);
 
 #endif

@@ -23,7 +23,7 @@
 
 struct server {
 	struct config config;
-	struct tls_context *tls;
+	struct tls_slot *tls;
 	struct throttle *throttle;
 	struct engine *engine;
 	struct worker_options worker_options;
@@ -139,8 +139,9 @@ static enum status load_tls(const struct config *config, struct tls_context **re
 static void warn_about_files(const struct server *server)
 {
 	const char *key = config_text(&server->config, CONFIG_key);
+	struct tls_context *context = tls_slot_take(server->tls);
 	bool begun;
-	int64_t days = tls_context_own_days(server->tls, &begun);
+	int64_t days = tls_context_own_days(context, &begun);
 
 	if (file_is_exposed(key))
 		log_warn("tls", "others can read the private key %s: chmod 600 it", key);
@@ -152,6 +153,30 @@ static void warn_about_files(const struct server *server)
 		log_warn("tls", "the certificate ends in %lld days: confab-certs renew makes a "
 				"new one",
 		    (long long)days);
+	tls_context_unref(context);
+}
+
+/* The files as they are now, for connections to come. */
+static enum status reload(void *arg, struct error *err)
+{
+	struct server *server = arg;
+	struct tls_context *context;
+	enum status status = load_tls(&server->config, &context, err);
+
+	if (status != STATUS_OK) {
+		log_error("tls", "nothing was read again: %s", err->text);
+		return status;
+	}
+	tls_slot_put(server->tls, context);
+	log_info("tls", "certificate, authority and revocation list were read again");
+	warn_about_files(server);
+	return STATUS_OK;
+}
+
+static void shut_down(void *arg)
+{
+	(void)arg;
+	stop_request();
 }
 
 /* --- Start and stop ------------------------------------------------------------------------- */
@@ -191,11 +216,32 @@ static enum status start_workers(struct server *server, struct error *err)
 	return STATUS_OK;
 }
 
-static enum status make_engine(struct server *server, struct error *err)
+static void warn_if_nobody_can_enter(const struct server *server)
 {
 	const struct config *config = &server->config;
+	struct chat_counts counts;
 
-	return core_open(config, server->worker_count, &server->engine, err);
+	engine_count(server->engine, &counts);
+	if (counts.users == 0 && config_number(config, CONFIG_guests) == 0 &&
+	    config_number(config, CONFIG_registration) == CHAT_REGISTRATION_CLOSED &&
+	    config_text(config, CONFIG_client_ca) == NULL)
+		log_warn("server", "nobody can log in: make accounts (confab-server user add NAME), "
+				   "let people register (--registration open), switch guests on "
+				   "(--guests), or name the authority of client certificates "
+				   "(--client-ca FILE)");
+}
+
+static enum status make_engine(struct server *server, struct error *err)
+{
+	const struct core_owner owner = {reload, shut_down, server};
+	const struct config *config = &server->config;
+
+	enum status status;
+
+	status = core_open(config, server->worker_count, &owner, &server->engine, err);
+	if (status == STATUS_OK)
+		warn_if_nobody_can_enter(server);
+	return status;
 }
 
 /* Without it the server serves, but nobody can administer it from here. */
@@ -309,6 +355,7 @@ static enum program_exit fail(const struct error *err)
 /* With a configuration: check it, print it, or serve. */
 static enum program_exit run(struct server *server)
 {
+	struct tls_context *context;
 	struct error err = {0};
 	struct buf text;
 
@@ -318,10 +365,15 @@ static enum program_exit run(struct server *server)
 		print(&text);
 		return EXIT_DONE;
 	}
-	if (load_tls(&server->config, &server->tls, &err) != STATUS_OK) {
+	if (load_tls(&server->config, &context, &err) != STATUS_OK) {
 		/* A file that cannot be used is the certificate's fault, whatever the reason. */
 		fail(&err);
 		return EXIT_TLS;
+	}
+	server->tls = tls_slot_new(context);
+	if (server->tls == NULL) {
+		tls_context_unref(context);
+		return EXIT_OTHER;
 	}
 	warn_about_files(server);
 	if (server->config.check)
@@ -368,7 +420,7 @@ int main(int argc, char **argv)
 			code = fail(&err);
 		else
 			code = run(&server);
-		tls_context_unref(server.tls);
+		tls_slot_free(server.tls);
 		tls_cleanup();
 		socket_cleanup();
 	}

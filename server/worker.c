@@ -94,10 +94,25 @@ static void send_to_room(struct worker *worker, const struct chat_item *item)
 	}
 }
 
+static void send_to_all(struct worker *worker, const struct chat_item *item)
+{
+	struct list *at, *next;
+
+	for (at = worker->clients.next; at != &worker->clients; at = next) {
+		struct client *client = list_entry(at, struct client, link);
+
+		next = at->next;
+		if (client->user != 0)
+			client_send(client, item->line);
+	}
+}
+
 static void carry_out_item(struct worker *worker, struct chat_item *item)
 {
 	if (item->kind == CHAT_ITEM_ROOM)
 		send_to_room(worker, item);
+	else if (item->kind == CHAT_ITEM_ALL)
+		send_to_all(worker, item);
 	else
 		client_take_item(item->conn, item);
 	chat_item_free(item);

@@ -13,14 +13,14 @@
 #include "engine.h"
 #include "throttle.h"
 #include "mailbox.h"
-#include "net/tls.h"
+#include "tls_slot.h"
 
 struct worker;
 
 /* The same for all workers; lent for their whole life. */
 struct worker_options {
 	struct engine *engine;
-	struct tls_context *tls;
+	struct tls_slot *tls;
 	struct throttle *throttle;
 	struct worker *const *peers; /* all workers, this one too */
 	unsigned count;

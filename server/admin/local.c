@@ -149,7 +149,7 @@ enum status admin_local_open(const struct config *config, struct admin_channel *
 	local->last = &local->first;
 	local->mutex = mutex_new();
 	local->cond = cond_new();
-	status = core_open(config, 0, &local->engine, err);
+	status = core_open(config, 0, NULL, &local->engine, err);
 	if (status == STATUS_OK)
 		local->console = console_open(local->engine, &handlers, local);
 	if (status == STATUS_OK && local->console == NULL)

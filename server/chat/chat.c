@@ -94,7 +94,10 @@ struct chat *chat_new(const struct chat_options *options)
 	chat->entries = calloc(CHAT_ENTRIES_MAX, sizeof *chat->entries);
 	chat->extra_at = calloc(CHAT_ENTRIES_MAX, sizeof *chat->extra_at);
 	chat->console = chat_user_make(chat, slice_of(CHAT_CONSOLE), false, CHAT_MEMORY_ID - 1);
-	if (chat->name != NULL && (options->motd == NULL || chat->motd != NULL) &&
+	if (!options->no_throttle)
+		chat->throttle = login_throttle_new(rng_next(&chat->rng));
+	if ((chat->throttle != NULL || options->no_throttle) && chat->name != NULL &&
+	    (options->motd == NULL || chat->motd != NULL) &&
 	    chat->entries != NULL && chat->extra_at != NULL && chat->console != NULL)
 		chat->welcome = make_welcome(chat);
 	if (chat->welcome == NULL) {
@@ -137,6 +140,7 @@ void chat_free(struct chat *chat)
 		chat_code_free(chat, tree_entry(chat->codes.root, struct chat_code, node));
 	while (!list_is_empty(&chat->sessions))
 		chat_session_forget(list_entry(chat->sessions.next, struct chat_session, all));
+	login_throttle_free(chat->throttle);
 	free(chat->spare_unit);
 	free(chat->entries);
 	free(chat->extra_at);
@@ -290,7 +294,7 @@ static bool end_call(struct chat_call *call, bool ok)
 		message_put_error(&chat->scratch, &call->request->id, &call->error);
 		send_reply(call);
 		if (call->session->failed_logins >= PROTO_LIMIT_login_tries)
-			chat_tell_goodbye(chat, call->session, PROTO_REASON_flood);
+			chat_tell_goodbye(chat, call->session, PROTO_REASON_flood, NULL);
 	} else if (!call->postponed && !call->replied && chat_reply_begin(call, &w)) {
 		chat_reply_end(call, &w);
 	} else if (!call->postponed && !call->replied &&

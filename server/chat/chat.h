@@ -49,6 +49,7 @@ enum chat_item_kind {
 	CHAT_ITEM_LINE,	  /* send `line` (or nothing, if NULL) to `conn` */
 	CHAT_ITEM_ROOM,	  /* send `line` to the worker's connections in room `slot`, save those of
 			     `skip_user` */
+	CHAT_ITEM_ALL,	  /* send `line` to all of the worker's connections that are logged in */
 	CHAT_ITEM_ATTACH, /* `conn` now belongs to room `slot`, */
 	CHAT_ITEM_DETACH, /* and now no longer */
 	CHAT_ITEM_LOGIN,  /* `conn` is the user `user` from now on */
@@ -80,6 +81,8 @@ struct chat_options {
 	bool guests;	   /* may guests log in? */
 	bool certificates; /* are client certificates accepted? */
 	bool auto_create;  /* does `join` create a room that is not there? */
+	bool directory;	   /* does `who` list everybody, or those with whom one shares a room? */
+	bool no_throttle;  /* are passwords tried as fast as they come? For benchmarks. */
 	unsigned workers;
 	/* From the system's random numbers; the simulation's in tests. Of the second one, clients see
 	 * ids made, from which they could compute all of its others; the first one stays secret,
@@ -97,6 +100,11 @@ struct chat_options {
 	 * it; or, if it can't be taken, chat_job_refuse_later at once. */
 	void (*submit)(void *arg, struct chat_job *job);
 	void *post_arg; /* of both */
+	/* What administrators ask of the process; NULL: it cannot do that. `reload` reads the
+	 * certificates again: it may block, and is called by a job; `shutdown` returns at once. */
+	enum status (*reload)(void *owner, struct error *err);
+	void (*shutdown)(void *owner);
+	void *owner;
 };
 
 /* NULL without memory. Texts are copied. */

@@ -10,7 +10,9 @@
 #include "base/list.h"
 #include "base/rng.h"
 #include "base/tree.h"
+#include "base/utf8.h"
 #include "chat/chat.h"
+#include "chat/login_throttle.h"
 #include "wire/message.h"
 
 #define CHAT_NONCE_MS INT64_C(86400000)
@@ -25,6 +27,7 @@
 #define CHAT_EPOCH_SIZE 17    /* 16 hex digits and NUL */
 #define CHAT_TOKEN_HASH_SIZE 32
 #define CHAT_CODE_SIZE 33 /* an invite code and NUL */
+#define CHAT_AUDIT_MAX 100000 /* records of the audit that are kept */
 #define CHAT_MEMORY_ID (UINT64_C(1) << 62) /* inner numbers of what the store never sees */
 
 enum chat_role { CHAT_ROLE_MEMBER, CHAT_ROLE_OPERATOR, CHAT_ROLE_OWNER };
@@ -61,7 +64,7 @@ struct chat_user {
 	char *password; /* its hash; NULL: it has none */
 	char *reason;	/* of the suspension, or NULL */
 	int64_t created_ms;
-	struct list tokens; /* of chat_token.in_user, the one unused the longest first */
+	struct list tokens; /* of chat_token.in_user */
 	unsigned token_count;
 	struct list sessions;
 	unsigned session_count;
@@ -106,7 +109,7 @@ struct chat_session {
 	struct list in_user;
 	struct list all;	/* in chat->sessions */
 	struct chat_user *user; /* NULL before login, and again when its connection has ended */
-	struct chat_token *token; /* that it logged in with or was given, or NULL */
+	char token[CHAT_EPOCH_SIZE]; /* the id of that it logged in with or was given, or "" */
 	unsigned refs; /* the connection's, until its GONE has left, and one for each job */
 	bool closed;
 	bool console; /* the administrator on the server's own machine */
@@ -221,7 +224,7 @@ struct chat_nonce {
 /* One step back, for a unit whose entries could not be stored. */
 enum chat_undo_kind {
 	CHAT_UNDO_RECORD,   /* what the record with this key was before */
-	CHAT_UNDO_PUT,	    /* nothing to take back: a record that is only written */
+	CHAT_UNDO_PUT,	    /* nothing to take back: a record that is only written, or dropped */
 	CHAT_UNDO_CONV,	    /* seq and time of conversation `id` */
 	CHAT_UNDO_LOGIN,    /* `session` became a user's */
 	CHAT_UNDO_PRESENCE, /* user `id` was told to be something else than `seq` */
@@ -273,7 +276,11 @@ struct chat {
 	struct tree listed; /* the rooms that are not private: a list must not come by others */
 	struct list damped, offline; /* users, by when they are due */
 	uint64_t next_id, next_ticket, mark;
-	int64_t started_ms; /* unix */
+	uint64_t started_mono_ms;
+	struct login_throttle *throttle; /* NULL: none */
+	uint64_t logged_in;  /* sessions */
+	uint64_t audit_last; /* number of the newest record */
+	bool busy;	     /* a backup or reload is going on */
 	struct blob *welcome;
 	struct buf scratch; /* for one line at a time */
 	struct chat_counts counts;
@@ -336,7 +343,11 @@ void chat_tell_room(struct chat *chat, struct chat_room *room, struct blob *line
 void chat_tell_attach(struct chat *chat, struct chat_session *session, struct chat_room *room);
 void chat_tell_detach(struct chat *chat, struct chat_session *session, struct chat_room *room);
 void chat_tell_login(struct chat *chat, struct chat_session *session);
-void chat_tell_goodbye(struct chat *chat, struct chat_session *session, enum proto_reason reason);
+/* `text` says more to people, NULL: the reason's meaning. */
+void chat_tell_goodbye(struct chat *chat, struct chat_session *session, enum proto_reason reason,
+    const char *text);
+/* To everybody who is logged in; false without memory, and nobody is told. */
+bool chat_tell_all(struct chat *chat, struct blob *line);
 /* The reply goes before everything else of the unit and ends the request; line may be NULL. */
 void chat_tell_reply(struct chat *chat, struct chat_session *session, struct blob *line);
 /* The session ends with this unit. */
@@ -368,9 +379,10 @@ bool chat_touch_token(struct chat *chat, const unsigned char hash[CHAT_TOKEN_HAS
 bool chat_touch_code(struct chat *chat, struct slice code);
 bool chat_touch_pin(struct chat *chat, const struct chat_room *room, int64_t target);
 bool chat_touch_numbers(struct chat *chat);
-/* A record that is written and never read again by the core (the audit). */
+/* A record that is written and never read again by the core (the audit); and the end of one. */
 bool chat_put_record(struct chat *chat, enum store_table table, struct slice key,
     struct slice value);
+bool chat_drop_record(struct chat *chat, enum store_table table, struct slice key);
 /* Entries that need not be kept: up to the seq, or with INT64_MAX all of the conversation. */
 bool chat_trim(struct chat *chat, uint64_t conversation, int64_t seq);
 /* A step of another kind, zeroed; NULL without memory. */
@@ -483,6 +495,8 @@ void chat_pair_free(struct chat *chat, struct chat_pair *pair);
 struct chat_pair *chat_pair_find(struct chat_user *user, struct chat_user *other);
 struct chat_nonce *chat_nonce_make(struct chat *chat, struct chat_user *user, struct slice key);
 void chat_nonce_free(struct chat_user *user, struct chat_nonce *nonce);
+/* With its record. */
+bool chat_nonce_drop(struct chat *chat, struct chat_user *user, struct chat_nonce *nonce);
 struct chat_user *chat_user_by_id(struct chat *chat, uint64_t id);
 void chat_user_free(struct chat *chat, struct chat_user *user);
 /* The conversation of two users, made if there is none; NULL with `error` filled. */
@@ -560,6 +574,75 @@ struct chat_token *chat_token_find(struct chat *chat,
     const unsigned char hash[CHAT_TOKEN_HASH_SIZE]);
 struct chat_code *chat_code_make(struct chat *chat, struct slice code);
 void chat_code_free(struct chat *chat, struct chat_code *code);
+
+/* NULL if there is none, or it is good no longer. */
+struct chat_code *chat_code_find(struct chat *chat, struct slice text, struct chat_time now);
+/* One use less; the last one ends it. */
+bool chat_code_use(struct chat *chat, struct chat_code *code);
+
+/* --- secret.c: jobs that verify and hash passwords -------------------------------------------- */
+
+struct chat_secret_want {
+	struct slice name; /* whose */
+	bool check;	   /* verify `old`, against what `user` has, who may be NULL */
+	const struct chat_user *user;
+	struct slice old;
+	struct slice fresh; /* to be hashed, if `old` is right; or empty */
+	bool throttled;	    /* charge the try, and refuse it if there were too many */
+};
+struct chat_secret {
+	struct chat_job job;
+	struct chat *chat; /* for the job's end, under the lock */
+	char name[PROTO_USER_MAX + 1];
+	bool check, known, charged, looked;
+	struct slice old, fresh; /* lent from the request */
+	uint64_t charged_ms;
+	char hash[CHAT_PASSWORD_HASH_SIZE]; /* what was verified against */
+	bool right;
+	/* Of `fresh`; of `old` if that should be hashed anew; or "". */
+	char made[CHAT_PASSWORD_HASH_SIZE];
+};
+/* For handlers: `done` gets a struct chat_secret. False with the error filled. */
+bool chat_secret_ask(struct chat_call *call, const struct chat_secret_want *want,
+    bool (*done)(struct chat_call *call, struct chat_job *job));
+/* Is what was verified still the user's password? The user may be NULL. */
+bool chat_secret_is_of(const struct chat_secret *secret, const struct chat_user *user);
+/* The try was good and is not charged. */
+void chat_secret_forgive(struct chat_secret *secret, struct chat_time now);
+/* Charges a try of the session's address with that name; true, with the error filled, when there
+ * were too many. */
+bool chat_throttle_refuses(struct chat_call *call, struct slice name);
+
+/* --- account.c: what accounts have and how they end ------------------------------------------- */
+
+/* NULL for guests and for who was deleted. */
+struct chat_user *chat_account_find(struct chat *chat, struct slice name);
+/* True, with the error filled, if nobody, or nobody else, may have the name. */
+bool chat_name_refused(struct chat_call *call, struct slice name);
+bool chat_name_taken(struct chat_call *call, struct slice name);
+const char *chat_user_role(const struct chat_user *user);
+/* These touch what they change; false: the unit is broken. */
+bool chat_account_set_password(struct chat *chat, struct chat_user *user, const char *hash);
+bool chat_token_end(struct chat *chat, struct chat_token *token);
+bool chat_account_end_tokens(struct chat *chat, struct chat_user *user);
+/* The account becomes a tombstone; messages stay, and rooms without an owner get another one. */
+bool chat_account_delete(struct chat *chat, struct chat_user *user, struct chat_time now);
+/* Makes a token, whose secret is `text`; NULL with the error filled. */
+struct chat_token *chat_account_remember(struct chat_call *call, struct chat_user *user,
+    char text[CHAT_TOKEN_SIZE]);
+/* By its id. */
+struct chat_token *chat_token_of(const struct chat_user *user, struct slice id);
+/* Was it not used for too long? */
+bool chat_token_is_over(const struct chat_token *token, struct chat_time now);
+/* Says goodbye to all but `except`; their number. */
+unsigned chat_account_end_sessions(struct chat *chat, struct chat_user *user,
+    const struct chat_session *except, enum proto_reason reason, const char *text);
+
+/* --- audit.c ---------------------------------------------------------------------------------- */
+
+/* The call's command is written down, with whom it was about (or NULL) and more text. False with
+ * the error filled. */
+bool chat_audit(struct chat_call *call, const struct chat_user *user, struct slice text);
 
 /* --- Replies (chat.c) ----------------------------------------------------------------------- */
 

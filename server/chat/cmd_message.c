@@ -19,6 +19,8 @@ static struct chat_user *other_user(struct chat_call *call, struct slice name)
 {
 	struct chat_user *other = chat_user_find(call->chat, name);
 
+	if (other != NULL && other->deleted)
+		other = NULL;
 	if (other == NULL)
 		chat_refuse(call, PROTO_ERR_no_such_user, "there is no user %.*s", (int)name.len,
 		    name.ptr);

@@ -1,6 +1,5 @@
 /*
  * Requests about the connection itself and the people around it: whoami, ping, quit, who, status.
- * (login stands in chat.c, with the sessions.)
  */
 #include "chat/chat_private.h"
 #include "chat/page.h"
@@ -14,7 +13,7 @@ bool cmd_whoami(struct chat_call *call)
 	if (!chat_reply_begin(call, &w))
 		return true;
 	json_put_str(&w, "user", call->user->name);
-	json_put_str(&w, "role", "user");
+	json_put_str(&w, "role", chat_user_role(call->user));
 	json_put_bool(&w, "guest", call->user->guest);
 	json_put_str(&w, "session", call->session->id);
 	json_open_object(&w, "tls");
@@ -24,51 +23,6 @@ bool cmd_whoami(struct chat_call *call)
 		json_put_str(&w, "peer_fingerprint", call->session->fingerprint);
 	json_close_object(&w);
 	chat_reply_end(call, &w);
-	return true;
-}
-
-bool cmd_sessions(struct chat_call *call)
-{
-	struct list *all = &call->user->sessions;
-	struct json_writer w;
-
-	if (!chat_reply_begin(call, &w))
-		return true;
-	json_open_array(&w, "sessions");
-	for (struct list *at = all->next; at != all; at = at->next) {
-		const struct chat_session *session = list_entry(at, struct chat_session, in_user);
-
-		json_open_object(&w, NULL);
-		json_put_str(&w, "session", session->id);
-		if (session->device != NULL)
-			json_put_str(&w, "device", session->device);
-		json_put_str(&w, "address", session->address);
-		json_put_time(&w, "since", session->since_ms);
-		json_put_bool(&w, "current", session == call->session);
-		json_put_bool(&w, "online", true);
-		json_close_object(&w);
-	}
-	json_close_array(&w);
-	chat_reply_end(call, &w);
-	return true;
-}
-
-bool cmd_logout(struct chat_call *call)
-{
-	struct slice id = chat_field_text(call, PROTO_FIELD_logout_session);
-	struct list *all = &call->user->sessions;
-
-	if (id.len == 0 || slice_is(id, call->session->id))
-		return cmd_quit(call);
-	for (struct list *at = all->next; at != all; at = at->next) {
-		struct chat_session *session = list_entry(at, struct chat_session, in_user);
-
-		if (slice_is(id, session->id)) {
-			chat_tell_goodbye(call->chat, session, PROTO_REASON_killed);
-			return true;
-		}
-	}
-	/* One that is not there has ended already. */
 	return true;
 }
 
@@ -91,7 +45,7 @@ bool cmd_quit(struct chat_call *call)
 
 	if (chat_reply_begin(call, &w))
 		chat_reply_end(call, &w);
-	chat_tell_goodbye(call->chat, call->session, PROTO_REASON_quit);
+	chat_tell_goodbye(call->chat, call->session, PROTO_REASON_quit, NULL);
 	return true;
 }
 
@@ -117,12 +71,24 @@ bool cmd_status(struct chat_call *call)
 /* A search in a room's members, as much work as so many steps from one entry to the next. */
 #define SEARCH_WORK 4
 
+static struct chat_user *next_of_all(struct chat_call *call, struct slice after)
+{
+	struct tree_node *node = tree_after(&call->chat->users, after);
+
+	/* The console's name comes before all others. */
+	if (node != NULL && node == &call->chat->console->node)
+		node = tree_next(node);
+	return tree_entry(node, struct chat_user, node);
+}
+
 /* The next person in the order of names who shares a room with the caller: the least of what each
  * room has next. The caller is in the list, even without a room. */
 static struct chat_user *next_person(struct chat_call *call, struct slice after, unsigned *work)
 {
 	struct chat_user *user = call->user, *best = NULL;
 
+	if (call->chat->options.directory)
+		return next_of_all(call, after);
 	if (slice_compare(user->node.key, after) > 0)
 		best = user;
 	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;

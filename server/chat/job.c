@@ -75,6 +75,8 @@ static void finish(struct chat *chat, struct chat_job *job, bool ran, struct cha
 	};
 	bool ok;
 
+	if (session != NULL && session->closed)
+		return;
 	if (!chat_unit_begin(chat, NULL)) {
 		if (session != NULL)
 			chat_cut_off_now(chat, session);
@@ -82,6 +84,13 @@ static void finish(struct chat *chat, struct chat_job *job, bool ran, struct cha
 	}
 	if (session != NULL && !job->quiet)
 		chat_unit_asked(chat, session, &job->request.id);
+	/* Whoever was suspended, deleted or killed meanwhile does nothing more. */
+	if (session != NULL && session->finishing) {
+		if (!job->quiet)
+			chat_tell_reply(chat, session, NULL);
+		chat_unit_end(chat, false, now);
+		return;
+	}
 	ok = ran ? job->done(&call, job)
 		 : chat_refuse(&call,
 		       job->hash ? PROTO_ERR_auth_unavailable : PROTO_ERR_unavailable,
@@ -94,15 +103,13 @@ static void finish(struct chat *chat, struct chat_job *job, bool ran, struct cha
 
 void chat_job_done(struct chat *chat, struct chat_job *job, struct chat_time now)
 {
-	if (job->session == NULL || !job->session->closed)
-		finish(chat, job, true, now);
+	finish(chat, job, true, now);
 	chat_job_free(chat, job);
 }
 
 void chat_job_refused(struct chat *chat, struct chat_job *job, struct chat_time now)
 {
-	if (job->session == NULL || !job->session->closed)
-		finish(chat, job, false, now);
+	finish(chat, job, false, now);
 	chat_job_free(chat, job);
 }
 

@@ -72,6 +72,25 @@ static enum status load_convs(struct chat *chat, struct error *err)
 	return STATUS_OK;
 }
 
+static bool take_last(void *arg, struct slice key, struct slice value)
+{
+	struct chat *chat = arg;
+
+	(void)value;
+	chat->audit_last = chat_id_of_key(key);
+	return false;
+}
+
+static enum status load_audit(struct chat *chat, struct error *err)
+{
+	struct store *store = chat->options.store;
+	struct chat_id_key end;
+
+	chat_id_key(&end, UINT64_MAX);
+	return store->ops->list(store, STORE_AUDIT, slice_make((char *)end.bytes, 8), 1, take_last,
+	    chat, err);
+}
+
 enum status chat_load(struct chat *chat, struct chat_time now, struct error *err)
 {
 	/* What others hang on comes first. */
@@ -81,10 +100,13 @@ enum status chat_load(struct chat *chat, struct chat_time now, struct error *err
 	struct loading loading = {.chat = chat, .now = now};
 	enum status status = STATUS_OK;
 
+	chat->started_mono_ms = now.mono_ms;
 	for (size_t i = 0; status == STATUS_OK && i < sizeof tables / sizeof *tables; i++) {
 		loading.table = tables[i];
 		loading.count = 0;
 		status = load_table(&loading, err);
 	}
+	if (status == STATUS_OK)
+		status = load_audit(chat, err);
 	return status == STATUS_OK ? load_convs(chat, err) : status;
 }

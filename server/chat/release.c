@@ -131,7 +131,9 @@ static bool put_records(struct chat *chat, struct chat_unit *unit, struct store_
 			continue;
 		*record = (struct store_record){.table = (enum store_table)step->table, .key = key};
 		at[count] = chat->records.len;
-		if (step->kind == CHAT_UNDO_PUT)
+		if (step->kind == CHAT_UNDO_PUT && step->had)
+			record->remove = true;
+		else if (step->kind == CHAT_UNDO_PUT)
 			buf_put(&chat->records, step->bytes + step->key_len, step->old_len);
 		else
 			record->remove =
@@ -442,6 +444,34 @@ void chat_tell_room(struct chat *chat, struct chat_room *room, struct blob *line
 	}
 }
 
+bool chat_tell_all(struct chat *chat, struct blob *line)
+{
+	struct chat_item *first = NULL;
+
+	for (unsigned worker = 0; worker < chat->options.workers; worker++) {
+		struct chat_item *item =
+		    line != NULL ? item_new(CHAT_ITEM_ALL, worker, NULL, line) : NULL;
+
+		if (item != NULL) {
+			item->next = first;
+			first = item;
+			continue;
+		}
+		for (; first != NULL; first = item) {
+			item = first->next;
+			chat_item_free(first);
+		}
+		return false;
+	}
+	while (first != NULL) {
+		struct chat_item *next = first->next;
+
+		put_last(chat->unit, first);
+		first = next;
+	}
+	return true;
+}
+
 void chat_tell_attach(struct chat *chat, struct chat_session *session, struct chat_room *room)
 {
 	struct chat_item *item = tell_one(chat, CHAT_ITEM_ATTACH, session, NULL);
@@ -466,14 +496,15 @@ void chat_tell_login(struct chat *chat, struct chat_session *session)
 		item->user = session->user->id;
 }
 
-void chat_tell_goodbye(struct chat *chat, struct chat_session *session, enum proto_reason reason)
+void chat_tell_goodbye(struct chat *chat, struct chat_session *session, enum proto_reason reason,
+    const char *text)
 {
 	struct chat_item *item;
 	struct blob *line;
 
 	if (session->finishing)
 		return;
-	message_put_goodbye(&chat->scratch, reason, NULL);
+	message_put_goodbye(&chat->scratch, reason, text);
 	line = chat_take_line(chat);
 	item = line != NULL ? tell_one(chat, CHAT_ITEM_LINE, session, line) : NULL;
 	if (item != NULL)

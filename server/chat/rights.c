@@ -41,6 +41,8 @@ static bool check_target(struct chat_call *call, enum chat_target target)
 		return true;
 	call->target_name = name;
 	call->target_user = chat_user_find(call->chat, name);
+	if (call->target_user != NULL && call->target_user->deleted)
+		call->target_user = NULL;
 	if (call->target_user != NULL)
 		call->target_member = chat_member_find(call->target_user, room->node.key);
 	if (target == CHAT_TARGET_NAME)

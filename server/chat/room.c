@@ -298,22 +298,55 @@ struct chat_member *chat_room_join(struct chat *chat, struct chat_room *room,
 	return member;
 }
 
-/* A guest's room always has an owner: the longest-standing member inherits it. */
-static void inherit(struct chat *chat, struct chat_room *room, struct chat_time now)
+#define HEIRS_LOOKED_AT 1000
+
+/* The longest-standing member; in a room that an account made the longest-standing operator before
+ * that, looked for among so many, and never a guest, who goes with the connection. */
+static struct chat_member *heir_of(struct chat_room *room)
 {
-	struct chat_member *heir = list_entry(room->by_age.next, struct chat_member, age);
-	const struct chat_note note = {
+	struct chat_member *heir = NULL;
+	unsigned looked = 0;
+
+	for (struct list *at = room->by_age.next; at != &room->by_age; at = at->next) {
+		struct chat_member *member = list_entry(at, struct chat_member, age);
+
+		if (room->by_guest)
+			return member;
+		if (member->user->guest)
+			continue;
+		if (member->role == CHAT_ROLE_OPERATOR)
+			return member;
+		if (heir == NULL)
+			heir = member;
+		if (++looked >= HEIRS_LOOKED_AT)
+			break;
+	}
+	return heir;
+}
+
+/* The last owner, `user`, has gone: somebody inherits the room, or it ends. */
+static bool inherit(struct chat *chat, struct chat_room *room, struct chat_user *user,
+    struct chat_time now)
+{
+	struct chat_member *heir = heir_of(room);
+	struct chat_note note = {.kind = STORE_DESTROYED, .author = user, .by = user->name};
+
+	if (heir == NULL) {
+		chat_room_tell(chat, room, &note, now);
+		return chat_room_end(chat, room);
+	}
+	note = (struct chat_note){
 	    .kind = STORE_ROLE,
 	    .author = heir->user,
 	    .user = heir->user->node.key,
 	    .role = "owner",
 	    .guest = heir->user->guest,
 	};
-
 	if (!chat_touch_member(chat, room, heir->user))
-		return;
+		return false;
 	chat_member_set_role(heir, CHAT_ROLE_OWNER);
 	chat_room_tell(chat, room, &note, now);
+	return true;
 }
 
 bool chat_room_leave(struct chat *chat, struct chat_member *member, struct chat_time now)
@@ -378,7 +411,7 @@ bool chat_room_remove(struct chat *chat, struct chat_member *member, struct chat
 	chat_member_free(member);
 	if (last)
 		chat_room_free(chat, room);
-	else if (room->owner_count == 0 && room->by_guest)
-		inherit(chat, room, now);
+	else if (room->owner_count == 0)
+		return inherit(chat, room, user, now);
 	return true;
 }

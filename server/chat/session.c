@@ -134,13 +134,13 @@ static void count_in_rooms(struct chat_session *session, bool in)
 
 void chat_session_unlink(struct chat *chat, struct chat_session *session)
 {
-	(void)chat;
 	/* CHAT_ITEM_GONE ends the attachments at the worker. */
 	count_in_rooms(session, false);
 	list_remove(&session->in_user);
 	session->user->session_count--;
 	session->user = NULL;
-	session->token = NULL;
+	session->token[0] = '\0';
+	chat->logged_in--;
 }
 
 bool chat_session_enter(struct chat_call *call, struct chat_user *user)
@@ -149,12 +149,15 @@ bool chat_session_enter(struct chat_call *call, struct chat_user *user)
 	struct chat_session *session = call->session;
 	struct chat_undo *step = chat_undo_step(chat, CHAT_UNDO_LOGIN);
 
-	if (step == NULL)
+	if (step == NULL) {
+		chat->unit->broken = true;
 		return chat_refuse_memory(call);
+	}
 	step->session = session;
 	session->user = call->user = user;
 	list_put(&user->sessions, &session->in_user);
 	user->session_count++;
+	chat->logged_in++;
 	user->active_mono_ms = call->now.mono_ms;
 	count_in_rooms(session, true);
 	chat_tell_login(chat, session);

@@ -23,14 +23,6 @@ struct chat_token *chat_token_make(struct chat *chat, struct chat_user *user,
 
 void chat_token_free(struct chat *chat, struct chat_token *token)
 {
-	struct list *sessions = &token->user->sessions;
-
-	for (struct list *at = sessions->next; at != sessions; at = at->next) {
-		struct chat_session *session = list_entry(at, struct chat_session, in_user);
-
-		if (session->token == token)
-			session->token = NULL;
-	}
 	tree_remove(&chat->tokens, &token->node);
 	list_remove(&token->in_user);
 	token->user->token_count--;
@@ -62,4 +54,20 @@ void chat_code_free(struct chat *chat, struct chat_code *code)
 {
 	tree_remove(&chat->codes, &code->node);
 	free(code);
+}
+
+struct chat_code *chat_code_find(struct chat *chat, struct slice text, struct chat_time now)
+{
+	struct chat_code *code = tree_entry(tree_find(&chat->codes, text), struct chat_code, node);
+
+	return code != NULL && code->uses > 0 && code->expires_ms > now.unix_ms ? code : NULL;
+}
+
+bool chat_code_use(struct chat *chat, struct chat_code *code)
+{
+	if (!chat_touch_code(chat, code->node.key))
+		return false;
+	if (--code->uses == 0)
+		chat_code_free(chat, code);
+	return true;
 }

@@ -229,6 +229,11 @@ bool chat_put_record(struct chat *chat, enum store_table table, struct slice key
 	return add_step(chat, CHAT_UNDO_PUT, table, key, value, true, false);
 }
 
+bool chat_drop_record(struct chat *chat, enum store_table table, struct slice key)
+{
+	return add_step(chat, CHAT_UNDO_PUT, table, key, slice_of(""), true, true);
+}
+
 bool chat_trim(struct chat *chat, uint64_t conversation, int64_t seq)
 {
 	struct chat_unit *unit = chat->unit;

@@ -209,7 +209,7 @@ struct chat_nonce *chat_nonce_find(struct chat_user *user, const struct chat_con
 }
 
 /* The conversation's number and the nonce itself, from its key. */
-static bool drop_nonce(struct chat *chat, struct chat_user *user, struct chat_nonce *nonce)
+bool chat_nonce_drop(struct chat *chat, struct chat_user *user, struct chat_nonce *nonce)
 {
 	struct slice key = nonce->node.key;
 	struct chat_conv *conv = chat_conv_find(chat, chat_id_of_key(slice_make(key.ptr, 8)));
@@ -234,7 +234,7 @@ bool chat_nonce_put(struct chat *chat, struct chat_user *user, const struct chat
 		entry = list_entry(user->nonces_by_age.next, struct chat_nonce, age);
 		if (entry->expires_ms > now.unix_ms && user->nonces.count < PROTO_LIMIT_nonces)
 			break;
-		if (!drop_nonce(chat, user, entry))
+		if (!chat_nonce_drop(chat, user, entry))
 			return false;
 	}
 	if (!chat_touch_nonce(chat, user, conv, nonce))

@@ -154,6 +154,14 @@ struct store_ops {
 	    int64_t *ret_time_ms, int64_t *ret_first, struct error *err);
 	/* Commits what was appended, stops its threads, frees. */
 	void (*close)(struct store *store);
+	/* At most `limit` records of a table whose keys come before `before`, the last of them
+	 * first. Blocks, as `read` does; IO. */
+	enum status (*list)(struct store *store, enum store_table table, struct slice before,
+	    unsigned limit, bool (*fn)(void *arg, struct slice key, struct slice value), void *arg,
+	    struct error *err);
+	/* A consistent copy while the store works, into a file that is not there (EXISTS); NULL:
+	 * there is nothing to copy. Blocks; the pool. */
+	enum status (*backup)(struct store *store, const char *path, struct error *err);
 };
 
 struct store {

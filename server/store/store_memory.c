@@ -55,6 +55,15 @@ static void memory_close(struct store *store)
 	free(store);
 }
 
+static enum status memory_list(struct store *store, enum store_table table, struct slice before,
+    unsigned limit, bool (*fn)(void *arg, struct slice key, struct slice value), void *arg,
+    struct error *err)
+{
+	(void)before;
+	(void)limit;
+	return memory_load(store, table, fn, arg, err);
+}
+
 struct store *store_memory_new(void)
 {
 	static const struct store_ops ops = {
@@ -64,6 +73,8 @@ struct store *store_memory_new(void)
 	    memory_load,
 	    memory_last,
 	    memory_close,
+	    memory_list,
+	    NULL,
 	};
 	struct store *store = calloc(1, sizeof *store);
 

@@ -255,6 +255,8 @@ static struct store_sqlite *new_closed(const char *dir)
 	    store_sqlite_load,
 	    store_sqlite_last,
 	    sqlite_close,
+	    store_sqlite_list,
+	    store_sqlite_backup,
 	};
 	struct store_sqlite *store = calloc(1, sizeof *store);
 

@@ -35,6 +35,8 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_RECORD_PUT] = "INSERT OR REPLACE INTO record(tbl, key, value) VALUES(?1, ?2, ?3)",
     [SQL_RECORD_REMOVE] = "DELETE FROM record WHERE tbl = ?1 AND key = ?2",
     [SQL_RECORD_LIST] = "SELECT key, value FROM record WHERE tbl = ?1 ORDER BY key",
+    [SQL_RECORD_BEFORE] = "SELECT key, value FROM record WHERE tbl = ?1 AND key < ?2"
+                          " ORDER BY key DESC LIMIT ?3",
     [SQL_TRIM_PUT] = "INSERT INTO trim(conversation, seq) VALUES(?1, ?2)"
                      " ON CONFLICT(conversation) DO UPDATE SET seq = max(seq, ?2)",
     [SQL_TRIM_FIRST] = "SELECT conversation, seq FROM trim LIMIT 1",

@@ -47,6 +47,7 @@ enum store_sql {
 	SQL_RECORD_PUT,
 	SQL_RECORD_REMOVE,
 	SQL_RECORD_LIST,
+	SQL_RECORD_BEFORE,
 	SQL_TRIM_PUT,
 	SQL_TRIM_FIRST,
 	SQL_TRIM_REMOVE,
@@ -210,6 +211,9 @@ enum status store_sqlite_read(struct store *store, const struct store_read *read
     store_entry_fn *fn, void *arg, struct error *err);
 enum status store_sqlite_load(struct store *store, enum store_table table,
     bool (*fn)(void *arg, struct slice key, struct slice value), void *arg, struct error *err);
+enum status store_sqlite_list(struct store *store, enum store_table table, struct slice before,
+    unsigned limit, bool (*fn)(void *arg, struct slice key, struct slice value), void *arg,
+    struct error *err);
 enum status store_sqlite_last(struct store *store, uint64_t conversation, int64_t *ret_seq,
     int64_t *ret_time_ms, int64_t *ret_first, struct error *err);
 enum status store_reader_take(struct store_sqlite *store, struct store_db **ret, struct error *err);

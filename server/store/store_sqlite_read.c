@@ -140,6 +140,20 @@ enum status store_sqlite_read(struct store *base, const struct store_read *read,
 
 /* --- Records and conversations --- */
 
+static enum status read_records(struct store_sqlite *store, struct store_db *db, sqlite3_stmt *row,
+    bool (*fn)(void *arg, struct slice key, struct slice value), void *arg, struct error *err)
+{
+	enum status status;
+
+	while (store_db_row(db, row, &status)) {
+		if (!fn(arg, store_column_slice(row, 0), store_column_slice(row, 1))) {
+			sqlite3_reset(row);
+			break;
+		}
+	}
+	return status == STATUS_OK ? STATUS_OK : read_fail(store, db, err);
+}
+
 enum status store_sqlite_load(struct store *base, enum store_table table,
     bool (*fn)(void *arg, struct slice key, struct slice value), void *arg, struct error *err)
 {
@@ -152,14 +166,27 @@ enum status store_sqlite_load(struct store *base, enum store_table table,
 		return status;
 	row = store_db_statement(db, SQL_RECORD_LIST);
 	sqlite3_bind_int64(row, 1, table);
-	while (store_db_row(db, row, &status)) {
-		if (!fn(arg, store_column_slice(row, 0), store_column_slice(row, 1))) {
-			sqlite3_reset(row);
-			break;
-		}
-	}
+	status = read_records(store, db, row, fn, arg, err);
+	store_reader_give(store, db);
+	return status;
+}
+
+enum status store_sqlite_list(struct store *base, enum store_table table, struct slice before,
+    unsigned limit, bool (*fn)(void *arg, struct slice key, struct slice value), void *arg,
+    struct error *err)
+{
+	struct store_sqlite *store = (struct store_sqlite *)base;
+	sqlite3_stmt *row;
+	struct store_db *db;
+	enum status status = store_reader_take(store, &db, err);
+
 	if (status != STATUS_OK)
-		status = read_fail(store, db, err);
+		return status;
+	row = store_db_statement(db, SQL_RECORD_BEFORE);
+	sqlite3_bind_int64(row, 1, table);
+	store_bind_slice(row, 2, before, false);
+	sqlite3_bind_int64(row, 3, limit < LIMIT_MAX ? limit : LIMIT_MAX);
+	status = read_records(store, db, row, fn, arg, err);
 	store_reader_give(store, db);
 	return status;
 }

@@ -12,6 +12,7 @@ their welcome is read.
     {"a>>": "…"}             sends a string as it is, without LF
     {"a>hex": "…"}           sends these bytes
     {"a>line": {"head": …, "fill": "x", "tail": …, "bytes": n}}   a line of n bytes with its LF
+    {"a>": {"token": "$t"}}   a string that a pattern took is sent in its place
     {"a<": pattern}          the next line; presence, session and ping are passed over unless
                              they are asked for. Patterns: harness/confab_test/pattern.py
     {"a<strict": pattern}    the very next line, none passed over
@@ -27,6 +28,7 @@ their welcome is read.
     {"repeat": n, "steps": […]}   steps n times; "{i}" in strings that are sent is the turn
     {"differ": ["$a", "$b"]} what patterns took as $a and $b is not the same
     {"server log": "regex"}  waits for a line of the log
+    {"grant": "ala"}         makes the account an administrator, from the server's own machine
 
 Anywhere in a step {"*repeat": ["x", 100, "y", 1]} stands for a string, so many of each.
 """
@@ -98,6 +100,9 @@ class Play:
         if key == "server log":
             self.server.wait_log(value)
             return
+        if key == "grant":
+            self.server.grant(value)
+            return
         if key == "differ":
             one, two = (self.names[name] for name in value)
             if one == two:
@@ -120,6 +125,8 @@ class Play:
             except (ValueError, RecursionError):
                 pass  # no JSON, on purpose
         else:
+            value = {key: self.names.get(item, item) if isinstance(item, str) else item
+                     for key, item in value.items()}
             self.note(name, value)
             client.send(value)
 

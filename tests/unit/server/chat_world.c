@@ -1,19 +1,31 @@
 #include "chat_world.h"
 
+#include "base/rng.h"
 #include "tests/unit/unit.h"
 
 static enum status append(struct store *store, const struct store_batch *batch, uint64_t ticket)
 {
 	struct world *world = store->done_arg;
+	enum status status;
 
-	CHECK(batch->entry_count + batch->record_count + batch->trim_count > 0);
 	for (size_t i = 0; i < batch->entry_count; i++)
 		CHECK(batch->entries[i].seq > 0);
-	if (!world->slow)
-		return STATUS_OK;
-	CHECK(world->ticket_count < 256);
-	world->tickets[world->ticket_count++] = ticket;
-	return STATUS_AGAIN;
+	world->store->slow = world->slow;
+	status = world->keeping->append(store, batch, ticket);
+	world->ticket_count = world->store->open;
+	return status;
+}
+
+/* As the engine passes on what the store reports. */
+static void store_done(void *arg, uint64_t ticket, enum status status)
+{
+	struct world *world = arg;
+
+	world->ticket_count = world->store->open;
+	if (status == STATUS_OK)
+		chat_committed(world->chat, ticket);
+	else if (chat_failed(world->chat, ticket, world->now))
+		world->store->base.ops->resume(&world->store->base);
 }
 
 static void attach(struct world_session *session, uint32_t slot)
@@ -69,6 +81,11 @@ static void post(void *arg, struct chat_item *item)
 	case CHAT_ITEM_ROOM:
 		send_to_room(world, item);
 		break;
+	case CHAT_ITEM_ALL:
+		for (unsigned i = 0; i < world->count; i++)
+			if (world->session[i].user != 0 && i % WORLD_WORKERS == item->worker)
+				put_line(&world->session[i], item->line);
+		break;
 	case CHAT_ITEM_ATTACH:
 		attach(session, item->slot);
 		break;
@@ -88,10 +105,55 @@ static void post(void *arg, struct chat_item *item)
 	chat_item_free(item);
 }
 
-struct world *world_new(bool guests, bool certificates)
+/* Called from within the core: the work itself waits until that has returned. */
+static void submit(void *arg, struct chat_job *job)
 {
-	static const struct store_ops ops = {.append = append};
-	struct world *world = calloc(1, sizeof *world);
+	struct world *world = arg;
+
+	CHECK(world->job_count < WORLD_JOBS);
+	world->jobs[world->job_count++] = job;
+}
+
+/* --- Secrets that take no time --------------------------------------------------------------- */
+
+static enum status fake_hash(struct slice password, char ret[CHAT_PASSWORD_HASH_SIZE])
+{
+	snprintf(ret, CHAT_PASSWORD_HASH_SIZE, "h:%.*s", (int)password.len, password.ptr);
+	return STATUS_OK;
+}
+
+static bool fake_verify(const char *hash, struct slice password, bool *ret_rehash)
+{
+	const char *text = hash != NULL ? strchr(hash, ':') : NULL;
+	bool right = text != NULL && slice_is(password, text + 1);
+
+	*ret_rehash = right && hash[0] == 'o';
+	return right;
+}
+
+static void fake_token_new(char ret[CHAT_TOKEN_SIZE])
+{
+	static unsigned count;
+
+	snprintf(ret, CHAT_TOKEN_SIZE, "token-%037u", ++count);
+}
+
+static void fake_token_hash(struct slice token, unsigned char ret[32])
+{
+	struct rng rng = {0};
+
+	for (size_t i = 0; i < token.len; i++)
+		rng.state = rng.state * 31 + (unsigned char)token.ptr[i];
+	for (int i = 0; i < 32; i++)
+		ret[i] = (unsigned char)(rng_next(&rng) >> 32);
+}
+
+/* --- The world ------------------------------------------------------------------------------- */
+
+static void make_core(struct world *world, bool guests, bool certificates)
+{
+	static const struct chat_secrets secrets = {fake_hash, fake_verify, fake_token_new,
+	    fake_token_hash};
 	struct chat_options options = {
 	    .name = "world",
 	    .guests = guests,
@@ -105,41 +167,127 @@ struct world *world_new(bool guests, bool certificates)
 	    .idle_s = 120,
 	    .ping_s = 60,
 	    .post = post,
+	    .submit = submit,
 	    .post_arg = world,
+	    .secrets = &secrets,
+	    .store = &world->store->base,
 	};
 
-	CHECK(world != NULL);
-	world->store = (struct store){.ops = &ops, .done_arg = world};
-	world->now = (struct chat_time){INT64_C(1790000000000), 1000};
-	options.store = &world->store;
+	if (world->change != NULL)
+		world->change(&options);
 	world->chat = chat_new(&options);
 	CHECK(world->chat != NULL);
+}
+
+static struct world *make(bool guests, bool certificates,
+    void (*change)(struct chat_options *options))
+{
+	struct world *world = calloc(1, sizeof *world);
+
+	CHECK(world != NULL);
+	world->store = world_store_new();
+	world->keeping = world->store->base.ops;
+	world->ops = *world->keeping;
+	world->ops.append = append;
+	world->store->base.ops = &world->ops;
+	world->store->base.done = store_done;
+	world->store->base.done_arg = world;
+	world->now = (struct chat_time){INT64_C(1790000000000), 1000};
+	world->change = change;
+	make_core(world, guests, certificates);
 	return world;
 }
 
-void world_free(struct world *world)
+struct world *world_new(bool guests, bool certificates)
 {
-	world->slow = false;
+	return make(guests, certificates, NULL);
+}
+
+struct world *world_new_with(void (*change)(struct chat_options *options))
+{
+	return make(true, true, change);
+}
+
+static void end_core(struct world *world)
+{
+	world->slow = world->idle = false;
 	while (world_commit(world))
 		;
+	world_work(world);
 	for (unsigned i = 0; i < world->count; i++) {
 		if (world->session[i].session != NULL)
 			world_disconnect(world, i);
 		buf_release(&world->session[i].lines);
 	}
+	while (world_commit(world))
+		;
+	world_work(world);
+	chat_end_store(world->chat);
+}
+
+void world_restart(struct world *world)
+{
+	struct error err;
+
+	end_core(world);
+	chat_free(world->chat);
+	world->count = 0;
+	memset(world->session, 0, sizeof world->session);
+	make_core(world, true, true);
+	CHECK(chat_load(world->chat, world->now, &err) == STATUS_OK);
+}
+
+void world_free(struct world *world)
+{
+	end_core(world);
+	world->store->base.done = NULL;
+	world->store->base.ops->close(&world->store->base);
 	chat_free(world->chat);
 	free(world);
 }
 
-unsigned world_connect(struct world *world, const char *cert_user)
+bool world_run_job(struct world *world)
+{
+	if (world->ran_count == world->job_count)
+		return false;
+	chat_job_run(world->jobs[world->ran_count++]);
+	return true;
+}
+
+bool world_end_job(struct world *world)
+{
+	struct chat_job *job = world->jobs[0];
+
+	if (world->ran_count == 0)
+		return false;
+	memmove(world->jobs, world->jobs + 1, --world->job_count * sizeof *world->jobs);
+	world->ran_count--;
+	chat_job_done(world->chat, job, world->now);
+	return true;
+}
+
+void world_work(struct world *world)
+{
+	while (world_end_job(world) || world_run_job(world))
+		;
+}
+
+static void work_unless_idle(struct world *world)
+{
+	if (!world->idle)
+		world_work(world);
+}
+
+static unsigned connect_as(struct world *world, const char *cert_user, bool console)
 {
 	struct world_session *session = &world->session[world->count];
 	struct chat_peer peer = {
-	    .address = "192.0.2.1",
+	    .address = console ? "local" : "192.0.2.1",
 	    .tls_version = "TLSv1.3",
 	    .tls_cipher = "TLS_AES_128_GCM_SHA256",
 	    .fingerprint = "",
 	    .user = cert_user,
+	    .console = console,
 	};
 
 	CHECK(world->count < WORLD_SESSIONS);
@@ -148,6 +296,16 @@ unsigned world_connect(struct world *world, const char *cert_user)
 	    world->chat, &peer, world->count % WORLD_WORKERS, session, world->now);
 	CHECK(session->session != NULL);
 	return world->count++;
+}
+
+unsigned world_connect(struct world *world, const char *cert_user)
+{
+	return connect_as(world, cert_user, false);
+}
+
+unsigned world_console(struct world *world)
+{
+	return connect_as(world, "", true);
 }
 
 unsigned world_guest(struct world *world, const char *name)
@@ -191,6 +349,7 @@ void world_ask(struct world *world, unsigned session, const char *line)
 	if (chat_request(world->chat, s->session, &request, world->now) == CHAT_ANSWERED)
 		s->answers++;
 	request_release(&request);
+	work_unless_idle(world);
 }
 
 const char *world_read(struct world *world, unsigned session)
@@ -219,9 +378,9 @@ void world_expect(struct world *world, unsigned session, const char *part)
 
 bool world_commit(struct world *world)
 {
-	if (world->first_ticket == world->ticket_count)
+	if (!world_store_commit(world->store))
 		return false;
-	chat_committed(world->chat, world->tickets[world->first_ticket++]);
+	work_unless_idle(world);
 	return true;
 }
 
@@ -231,4 +390,12 @@ void world_wait(struct world *world, int64_t ms)
 	world->now.mono_ms += (uint64_t)ms;
 	while (chat_tick(world->chat, world->now))
 		;
+	work_unless_idle(world);
+}
+
+void world_fail(struct world *world, enum status status)
+{
+	world_store_fail(world->store, status);
+	world->ticket_count = 0;
+	work_unless_idle(world);
 }

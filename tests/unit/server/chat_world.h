@@ -1,14 +1,16 @@
 /*
- * The chat core in a world of its own: a virtual clock, a store that commits when it is told to,
- * and sessions whose lines are collected as their workers would send them. No thread, no socket.
+ * The chat core in a world of its own: a virtual clock, a store that keeps and commits when it
+ * is told to, a pool without threads, and sessions whose lines are collected as their workers would send them. No thread, no socket.
  */
 #ifndef CONFAB_TESTS_CHAT_WORLD_H
 #define CONFAB_TESTS_CHAT_WORLD_H
 
 #include "chat/chat.h"
+#include "world_store.h"
 
 #define WORLD_SESSIONS 64
 #define WORLD_WORKERS 2
+#define WORLD_JOBS 512
 
 struct world_session {
 	struct chat_session *session;
@@ -22,18 +24,30 @@ struct world_session {
 
 struct world {
 	struct chat *chat;
-	struct store store; /* first_open..next: tickets not committed yet */
-	bool slow;	    /* does the store wait for world_commit? */
-	uint64_t tickets[256];
-	unsigned first_ticket, ticket_count;
+	struct world_store *store;
+	const struct store_ops *keeping; /* the store's own */
+	struct store_ops ops;
+	bool slow;	       /* does the store wait for world_commit? */
+	unsigned ticket_count; /* not committed yet */
+	bool idle;	       /* do jobs wait for world_run_job and world_end_job, or world_work? */
+	struct chat_job *jobs[WORLD_JOBS]; /* those that ran and are not done come first */
+	unsigned ran_count, job_count;
 	struct chat_time now;
 	struct world_session session[WORLD_SESSIONS];
+	void (*change)(struct chat_options *options);
 	unsigned count;
 };
 
 struct world *world_new(bool guests, bool certificates);
+/* With other options: `change` is called with those it would have. A password's hash is the password
+ * behind "h:"; one behind "o:" is to be made anew. */
+struct world *world_new_with(void (*change)(struct chat_options *options));
+/* The core ends, and another one is made of what the store has; all sessions go. */
+void world_restart(struct world *world);
 void world_free(struct world *world);
 
+/* A connection of the console: an administrator. */
+unsigned world_console(struct world *world);
 /* A new connection, with the user its certificate names ("": none); its number. */
 unsigned world_connect(struct world *world, const char *cert_user);
 /* The same and a guest's login under `name`, whose reply is checked and dropped. */
@@ -54,6 +68,14 @@ void world_expect(struct world *world, unsigned session, const char *part);
 
 /* Commits the oldest open ticket; false if there is none. */
 bool world_commit(struct world *world);
+/* The store fails with all open tickets, and can be written again. */
+void world_fail(struct world *world, enum status status);
+
+/* Slow work happens at the end of the call that made it; while `idle` only when it is told to: the
+ * oldest job runs, or the oldest that ran is done; false if there is none. */
+bool world_run_job(struct world *world);
+bool world_end_job(struct world *world);
+void world_work(struct world *world);
 
 /* Lets time pass. */
 void world_wait(struct world *world, int64_t ms);

@@ -135,6 +135,43 @@ TEST(unit__last__survives_reopening)
 	world_release(&w);
 }
 
+static bool put_key(void *arg, struct slice key, struct slice value)
+{
+	char *text = arg;
+	size_t len = strlen(text);
+
+	(void)value;
+	str_copy(text + len, 100 - len, key);
+	return strcmp(text, "dc") != 0;
+}
+
+static const char *list_before(struct world *w, const char *before, unsigned limit)
+{
+	static char text[100];
+
+	text[0] = '\0';
+	CHECK_INT(w->store->ops->list(w->store, STORE_AUDIT, slice_of(before), limit, put_key, text,
+		      NULL),
+	    STATUS_OK);
+	return text;
+}
+
+TEST(unit__list__comes_backwards_from_a_key)
+{
+	struct world w;
+
+	world_init(&w);
+	world_record(&w, STORE_CODES, "0", "other table");
+	for (const char *key = "abcde"; *key != '\0'; key++)
+		world_record(&w, STORE_AUDIT, (char[]){*key, '\0'}, "x");
+	world_record(&w, STORE_PINS, "0", "other table");
+	CHECK_STR(list_before(&w, "c", 9), "ba");
+	CHECK_STR(list_before(&w, "z", 2), "ed");
+	CHECK_STR(list_before(&w, "a", 9), "");
+	CHECK_STR(list_before(&w, "e", 9), "dc"); /* ended by who was called */
+	world_release(&w);
+}
+
 TEST(unit__records__are_listed_by_key)
 {
 	struct world w;
@@ -381,6 +418,7 @@ TEST(unit__trim__removes_the_texts_by_and_by)
 UNIT_MAIN(CASE(unit__append__is_read_back), CASE(unit__append__keeps_every_field),
     CASE(unit__read__takes_first_and_newest), CASE(unit__read__finds_what_happened_to_a_page),
     CASE(unit__last__survives_reopening), CASE(unit__records__are_listed_by_key),
+    CASE(unit__list__comes_backwards_from_a_key),
     CASE(unit__append__tells_tickets_in_order), CASE(unit__append__refuses_a_gap),
     CASE(unit__append__writes_those_before_a_gap), CASE(unit__delete__erases_the_texts),
     CASE(unit__delete__erases_one_of_many), CASE(unit__trim__hides_at_once_and_keeps_counting),

@@ -219,6 +219,15 @@ class Server:
         with self.news:
             return len(self.lines)
 
+    def admin(self, *args, **options):
+        """A verb of the server's program, through the control channel of this one; its Result."""
+        return run(self.program, *args, "--data", self.program.file(f"{self.home}/data"),
+                   **options)
+
+    def grant(self, user):
+        """Makes an account an administrator."""
+        self.admin("user", "grant", user).expect(0)
+
     def signal_stop(self, number=signal.SIGTERM):
         # Under Wine only SIGINT reaches the console handler; SIGTERM is a hard kill there.
         self.proc.send_signal(signal.SIGINT if self.program.is_windows else number)
