@@ -110,12 +110,21 @@ static unsigned price_of_line(struct slice line)
 	return 1 + (unsigned)(line.len / LINE_TOKEN);
 }
 
-/* On top: a list keeps the core busy many times as long as another request does. */
+/* On top: a list keeps the core, or the store's readers, busy many times as long as another request
+ * does. */
 static unsigned price_of_request(enum proto_cmd cmd)
 {
-	return cmd == PROTO_CMD_rooms || cmd == PROTO_CMD_members || cmd == PROTO_CMD_who
-	           ? LIST_TOKENS
-	           : 0;
+	switch (cmd) {
+	case PROTO_CMD_rooms:
+	case PROTO_CMD_members:
+	case PROTO_CMD_who:
+	case PROTO_CMD_history:
+	case PROTO_CMD_search:
+	case PROTO_CMD_pins:
+		return LIST_TOKENS;
+	default:
+		return 0;
+	}
 }
 
 /* 0, or the seconds to wait. */

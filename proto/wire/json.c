@@ -46,6 +46,7 @@ static size_t plain_len(const char *ptr, size_t len, bool ascii)
 struct scan {
 	const char *at, *end;
 	const char *wrong; /* what is wrong at `at`, once something is */
+	int depth; /* that containers may have */
 };
 
 static bool fail(struct scan *s, const char *wrong)
@@ -212,8 +213,8 @@ static bool scan_value(struct scan *s, int depth)
 	case '{':
 	case '[':
 		/* The one recursion; its end is this comparison. */
-		if (depth >= JSON_DEPTH_MAX)
-			return fail(s, "this is nested deeper than 8");
+		if (depth >= s->depth)
+			return fail(s, "this is nested too deep");
 		return scan_container(s, depth + 1);
 	case '"':
 		return scan_string(s);
@@ -332,7 +333,7 @@ static enum status check_keys(const cJSON *object, size_t count, struct error *e
 	return status;
 }
 
-/* As deep as the text was found to be, which is at most JSON_DEPTH_MAX. */
+/* As deep as the text was found to be, which has a bound. */
 static enum status check_tree(const cJSON *value, struct error *err)
 {
 	size_t count = 0;
@@ -351,13 +352,18 @@ static enum status check_tree(const cJSON *value, struct error *err)
 
 enum status json_parse(struct slice text, struct json **ret, struct error *err)
 {
+	return json_parse_deep(text, JSON_DEPTH_MAX, ret, err);
+}
+
+enum status json_parse_deep(struct slice text, int depth, struct json **ret, struct error *err)
+{
 	struct scan scan;
 	cJSON *root;
 	enum status status;
 
 	if (text.len == 0)
 		return error_set(err, STATUS_INVALID, "at byte 1: there is no text");
-	scan = (struct scan){text.ptr, text.ptr + text.len, NULL};
+	scan = (struct scan){text.ptr, text.ptr + text.len, NULL, depth};
 	if (!scan_text(&scan))
 		return error_set(err, STATUS_INVALID, "at byte %zu: %s",
 		    (size_t)(scan.at - text.ptr) + 1, scan.wrong);

@@ -22,6 +22,7 @@
 #include "base/str.h"
 
 #define JSON_DEPTH_MAX 8
+#define JSON_DEPTH_REPLY 11 /* `data`, as deep as it can be, in the list of a reply */
 
 /* A value of a parsed text, lent from the root until json_free(root). */
 struct json;
@@ -30,6 +31,8 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 
 /* INVALID: `err` says what is wrong and at which byte; NOMEM. The root is the caller's. */
 enum status json_parse(struct slice text, struct json **ret, struct error *err);
+/* The same for what may be nested deeper. */
+enum status json_parse_deep(struct slice text, int depth, struct json **ret, struct error *err);
 void json_free(struct json *root); /* NULL is harmless */
 /* Overwrites all texts before: for a tree that may hold a password or a token. */
 void json_free_secret(struct json *root);

@@ -115,7 +115,7 @@ static enum status parse_object(struct message *message, struct error *err)
 enum status message_parse(struct slice line, struct message *ret, struct error *err)
 {
 	struct message message = {.kind = MESSAGE_REPLY};
-	enum status status = json_parse(line, &message.root, err);
+	enum status status = json_parse_deep(line, JSON_DEPTH_REPLY, &message.root, err);
 
 	if (status != STATUS_OK)
 		return status;

@@ -253,9 +253,10 @@ static void put_fields(struct buf *to)
 
 /* The rows of rights.def as words. */
 static const struct {
-	const char *cmd, *least, *least_private, *target;
+	const char *cmd, *least, *least_private, *target, *voice;
 } rights[] = {
-#define RIGHT(cmd, least, least_private, target) {#cmd, #least, #least_private, #target},
+#define RIGHT(cmd, least, least_private, target, voice)                                            \
+	{#cmd, #least, #least_private, #target, #voice},
 #include "rights.def"
 };
 
@@ -267,7 +268,7 @@ static void put_lower(struct buf *to, const char *word)
 
 static void put_rights(struct buf *to)
 {
-	begin_table(to, "rights", "cmd | least role | in a private room | to whom");
+	begin_table(to, "rights", "cmd | least role | in a private room | to whom | voice");
 	for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
 		buf_put_fmt(to, "| `%s` | ", rights[i].cmd);
 		put_lower(to, rights[i].least);
@@ -275,6 +276,8 @@ static void put_rights(struct buf *to)
 		put_lower(to, rights[i].least_private);
 		buf_put_str(to, " | ");
 		put_lower(to, rights[i].target);
+		buf_put_str(to, " | ");
+		put_lower(to, rights[i].voice);
 		buf_put_str(to, " |\n");
 	}
 	end_table(to);

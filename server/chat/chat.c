@@ -83,6 +83,7 @@ struct chat *chat_new(const struct chat_options *options)
 	buf_init(&chat->scratch, PROTO_LIMIT_reply);
 	buf_init(&chat->extra, CHAT_EXTRA_MAX);
 	buf_init(&chat->records, CHAT_RECORDS_MAX);
+	chat->changes = calloc(CHAT_CHANGES, sizeof *chat->changes);
 	chat->next_id = 1;
 	if (options->epoch != NULL)
 		str_copy(chat->epoch, sizeof chat->epoch, slice_of(options->epoch));
@@ -98,7 +99,8 @@ struct chat *chat_new(const struct chat_options *options)
 		chat->throttle = login_throttle_new(rng_next(&chat->rng));
 	if ((chat->throttle != NULL || options->no_throttle) && chat->name != NULL &&
 	    (options->motd == NULL || chat->motd != NULL) &&
-	    chat->entries != NULL && chat->extra_at != NULL && chat->console != NULL)
+	    chat->entries != NULL && chat->extra_at != NULL && chat->changes != NULL &&
+	    chat->console != NULL)
 		chat->welcome = make_welcome(chat);
 	if (chat->welcome == NULL) {
 		chat_free(chat);
@@ -144,6 +146,7 @@ void chat_free(struct chat *chat)
 	free(chat->spare_unit);
 	free(chat->entries);
 	free(chat->extra_at);
+	free(chat->changes);
 	free(chat->free_slots);
 	blob_unref(chat->welcome);
 	buf_release(&chat->scratch);
@@ -343,6 +346,8 @@ enum chat_answer chat_request(struct chat *chat, struct chat_session *session,
 	chat_unit_asked(chat, session, &request->id);
 	if (call.user != NULL)
 		call.user->active_mono_ms = now.mono_ms;
-	ok = check_state(&call) && chat_check_rights(&call) && dispatch(&call);
+	ok = check_state(&call);
+	if (ok && !(request->cmd == PROTO_CMD_send && chat_send_again(&call, &ok)))
+		ok = chat_check_rights(&call) && dispatch(&call);
 	return end_call(&call, ok) ? CHAT_ANSWERED : CHAT_PENDING;
 }

@@ -21,6 +21,7 @@
 #define CHAT_TICK_WORK 1000   /* members looked at for presence in one call of chat_tick */
 #define CHAT_PAGE_WORK 600    /* entries of a list looked at; then the page ends early */
 #define CHAT_ENTRIES_MAX (2 * PROTO_LIMIT_rooms + 16) /* of one unit: a guest leaves all rooms */
+#define CHAT_CHANGES 4096 /* the last ones, that jobs are asked about */
 #define CHAT_CONSOLE "*console*"
 #define CHAT_EXTRA_MAX (1u << 20)     /* bytes that the entries of one unit have beside texts */
 #define CHAT_RECORDS_MAX (256u << 20) /* bytes of the records of one unit */
@@ -190,6 +191,7 @@ struct chat_pin {
 	struct tree_node node;
 	struct chat_id_key key; /* the seq of the message */
 	int64_t target, time_ms;
+	int64_t seq; /* of the pinning itself */
 	char by[PROTO_USER_MAX + 1];
 };
 
@@ -228,6 +230,7 @@ enum chat_undo_kind {
 	CHAT_UNDO_CONV,	    /* seq and time of conversation `id` */
 	CHAT_UNDO_LOGIN,    /* `session` became a user's */
 	CHAT_UNDO_PRESENCE, /* user `id` was told to be something else than `seq` */
+	CHAT_UNDO_CHANGE,   /* change number `id` was made */
 	CHAT_UNDO_SLOT,	    /* the slot `seq` of room `id` was given up */
 };
 struct chat_undo {
@@ -260,6 +263,14 @@ struct chat_unit {
 	unsigned trim_count;
 	struct chat_undo few[CHAT_UNDO_FEW], *undo;
 	unsigned undo_count, undo_cap;
+};
+
+/* Something that happened to a message, for those who are just reading it. */
+struct chat_change {
+	uint64_t conversation, author;
+	int64_t target; /* 0, of one who asks: any */
+	uint64_t digest; /* of a reaction */
+	enum store_kind kind;
 };
 
 struct chat {
@@ -297,6 +308,10 @@ struct chat {
 	size_t *extra_at; /* where each begins, and the one being made */
 	size_t extra_from;
 	struct buf records; /* values on their way to the store */
+	/* Number i at i % CHAT_CHANGES. From `changes_from` on they are there; before
+	 * `changes_left` they have left. */
+	struct chat_change *changes;
+	uint64_t change_count, changes_from, changes_left;
 	struct list pending;
 	struct list refused; /* jobs that nobody could take */
 	/* While a unit is undone: the slot that its room must get back. */
@@ -312,7 +327,8 @@ struct chat_call {
 	struct request *request;
 	struct chat_time now;
 	/* Found by chat_check_rights for commands with a row in rights.def. */
-	struct chat_member *member;
+	struct chat_member *member; /* of the room it names, */
+	struct chat_user *other;    /* or whose pair it names */
 	struct slice target_name;
 	struct chat_user *target_user;
 	struct chat_member *target_member;
@@ -441,9 +457,28 @@ void chat_place_of(const struct chat_conv *conv, struct chat_place *ret);
 /* The fields of an entry's event, without `event` itself and the braces. Pure. */
 void chat_put_entry(struct json_writer *w, const struct chat_place *place,
     const struct store_entry *entry);
+/* What an entry has in `extra`, as a tree; NULL without memory. And one member of it, if it is
+ * there. Pure. */
+struct json *chat_extra_parse(struct slice extra);
+void chat_put_member(struct json_writer *w, const struct json *root, const char *name);
 /* The event's whole line. Pure. */
 void chat_put_event(struct buf *to, const struct chat_place *place,
     const struct store_entry *entry, bool replay);
+
+/* Puts "mentions", if the text has any of somebody in the conversation. */
+void chat_put_mentions(struct json_writer *w, const struct chat_conv *conv, struct slice text);
+
+/* --- change.c: what happened to messages lately ------------------------------------------------ */
+
+/* With the entry that is appended for it. False without memory: the unit is broken. */
+bool chat_change_put(struct chat *chat, const struct chat_change *change);
+void chat_change_settled(struct chat *chat, const struct chat_undo *step);
+void chat_change_undone(struct chat *chat, const struct chat_undo *step);
+/* Has something happened that the job may not have read, and that matters to `mine`? Deletions
+ * matter to all; otherwise another edit to an edit, the same user's same reaction to a reaction. Kind
+ * STORE_MESSAGE: nothing but deletions. */
+bool chat_change_missed(const struct chat *chat, const struct chat_job *job,
+    const struct chat_change *mine);
 
 /* --- job.c: slow work, done by others without the lock ---------------------------------------- */
 
@@ -459,6 +494,7 @@ struct chat_job {
 	struct list link; /* in chat->refused */
 	bool hash; /* is it a password's? */
 	bool quiet; /* no request waits for it; `done` starts no reply */
+	uint64_t seen; /* changes before this one had left when it began */
 	struct store *store;
 	const struct chat_secrets *secrets;
 	struct chat_session *session; /* NULL: nobody's */
@@ -657,6 +693,15 @@ void chat_session_unref(struct chat *chat, struct chat_session *session);
  * would have to be stored. */
 void chat_guest_end(struct chat *chat, struct chat_user *user, bool quiet, struct chat_time now);
 
+/* The conversation that the request names, as chat_check_rights found it; NULL for two users who
+ * have never talked. And the oldest seq of it that the caller may see. */
+struct chat_conv *chat_call_conv(const struct chat_call *call);
+int64_t chat_call_first(const struct chat_call *call);
+/* A field of the request's command; NULL if it has none of that name. */
+const struct request_field *chat_field_named(const struct chat_call *call, const char *name);
+/* Answers a send that was made before with the same nonce, whatever the rights are by now; false
+ * if it was not. */
+bool chat_send_again(struct chat_call *call, bool *ret_ok);
 /* Starts a reply in chat->scratch; false if the request has no id and wants none. */
 bool chat_reply_begin(struct chat_call *call, struct json_writer *w);
 void chat_reply_end(struct chat_call *call, struct json_writer *w);

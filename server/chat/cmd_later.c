@@ -8,15 +8,6 @@
 	{ \
 		return chat_refuse(call, PROTO_ERR_unavailable, "not yet"); \
 	}
-LATER(edit)
-LATER(delete)
-LATER(react)
-LATER(unreact)
-LATER(pin)
-LATER(unpin)
-LATER(pins)
 LATER(read)
 LATER(unread)
-LATER(history)
-LATER(search)
 LATER(sync)

@@ -7,14 +7,6 @@
 
 #include <stdlib.h>
 
-/* Where a message goes: a room with the caller in it, or the caller's pair with somebody. */
-struct target {
-	struct chat_member *member;
-	struct chat_room *room; /* or */
-	struct chat_user *other;
-	struct chat_conv *conv; /* of a pair only once something is sent */
-};
-
 static struct chat_user *other_user(struct chat_call *call, struct slice name)
 {
 	struct chat_user *other = chat_user_find(call->chat, name);
@@ -46,18 +38,6 @@ static uint64_t digest_of(const struct chat_call *call, struct slice data)
 	return digest;
 }
 
-/* May the caller write in the room now? */
-static bool check_voice(struct chat_call *call, struct chat_member *member)
-{
-	struct chat_sanction *sanction =
-	    chat_sanction_find(member->room, call->user->node.key, call->now);
-
-	if (sanction != NULL && sanction->mute.until_ms != 0)
-		return chat_refuse(call, PROTO_ERR_muted, "you are muted in %s",
-		    member->room->name);
-	return true;
-}
-
 /* Slow mode: members wait between two messages, operators and owners do not. */
 static bool check_slow(struct chat_call *call, struct chat_member *member)
 {
@@ -70,14 +50,6 @@ static bool check_slow(struct chat_call *call, struct chat_member *member)
 		    "%s is in slow mode: one message in %u s", member->room->name,
 		    (unsigned)member->room->slow_s);
 	return true;
-}
-
-/* Blocked by the other, who hears nothing of it. */
-static bool check_block(struct chat_call *call, struct chat_user *other)
-{
-	return tree_find(&other->blocks, call->user->node.key) == NULL ||
-	       chat_refuse(call, PROTO_ERR_blocked, "%s takes no direct messages from you",
-		   other->name);
 }
 
 static void send_reply(struct chat_call *call, int64_t seq, int64_t time_ms, bool duplicate)
@@ -116,7 +88,7 @@ static bool answer_twin(struct chat_call *call, const struct chat_conv *conv, ui
 }
 
 /* What a message has beside its text, into the entry that is being made. */
-static void put_extra(struct chat_call *call, struct slice data)
+static void put_extra(struct chat_call *call, const struct chat_conv *conv, struct slice data)
 {
 	const struct request_field *kind = request_field(call->request, PROTO_FIELD_send_kind);
 	const struct request_field *reply = request_field(call->request, PROTO_FIELD_send_reply);
@@ -133,91 +105,116 @@ static void put_extra(struct chat_call *call, struct slice data)
 		json_put_raw(&w, "data", data);
 	if (nonce->present)
 		json_put_text(&w, "nonce", nonce->text);
+	chat_put_mentions(&w, conv, chat_field_text(call, PROTO_FIELD_send_text));
 	if (call->user->guest)
 		json_put_bool(&w, "guest", true);
 }
 
-/* Finds the target and says whether the caller may send there; a twin is answered before that is
- * asked. Sets *ret_done when there is nothing more to do. */
-static bool find_target(struct chat_call *call, uint64_t digest, struct target *target,
-    bool *ret_done)
+static void print_data(const struct chat_call *call, struct buf *data)
 {
-	const struct request_field *room = request_field(call->request, PROTO_FIELD_send_room);
+	const struct request_field *field = request_field(call->request, PROTO_FIELD_send_data);
+
+	buf_init(data, PROTO_LIMIT_data + 1);
+	if (field->present)
+		json_print(field->value, data);
+}
+
+/* The conversation that a send names, as far as there is one, without asking for rights. */
+static struct chat_conv *find_conv(const struct chat_call *call)
+{
+	const struct request_field *name = request_field(call->request, PROTO_FIELD_send_room);
 	struct chat_pair *pair;
-	bool ok = true;
+	struct chat_room *room;
+	struct chat_user *other;
 
-	*ret_done = false;
-	if (room->present) {
-		struct chat_member *member = chat_member_find(call->user, room->text);
-
-		target->room =
-		    member != NULL ? member->room : chat_room_find(call->chat, room->text);
-		if (target->room != NULL)
-			target->conv = &target->room->conv;
-		if (target->conv != NULL && answer_twin(call, target->conv, digest, &ok)) {
-			*ret_done = true;
-			return ok;
-		}
-		target->member = chat_membership(call, room->text);
-		return target->member != NULL && check_voice(call, target->member) &&
-		       check_slow(call, target->member);
+	if (name->present) {
+		room = chat_room_find(call->chat, name->text);
+		return room != NULL ? &room->conv : NULL;
 	}
-	target->other = other_user(call, chat_field_text(call, PROTO_FIELD_send_to));
-	if (target->other == NULL)
+	other = chat_user_find(call->chat, chat_field_text(call, PROTO_FIELD_send_to));
+	pair = other != NULL ? chat_pair_find(call->user, other) : NULL;
+	return pair != NULL ? &pair->conv : NULL;
+}
+
+bool chat_send_again(struct chat_call *call, bool *ret_ok)
+{
+	struct chat_conv *conv;
+	struct buf data;
+	bool is_again;
+
+	if (!request_field(call->request, PROTO_FIELD_send_nonce)->present)
 		return false;
-	pair = chat_pair_get(call, target->other);
-	if (pair == NULL)
+	conv = find_conv(call);
+	if (conv == NULL)
 		return false;
-	target->conv = &pair->conv;
-	*ret_done = answer_twin(call, target->conv, digest, &ok);
-	return *ret_done ? ok : check_block(call, target->other);
+	print_data(call, &data);
+	is_again = answer_twin(call, conv, digest_of(call, buf_slice(&data)), ret_ok);
+	buf_release(&data);
+	return is_again;
+}
+
+/* What is answered has to be there, and the caller may have to have seen it: PROTOCOL.md, 7.5. */
+static bool check_reply(struct chat_call *call, const struct chat_conv *conv)
+{
+	const struct request_field *reply = request_field(call->request, PROTO_FIELD_send_reply);
+
+	if (!reply->present || (reply->number <= conv->seq &&
+				   (!conv->kept || reply->number >= chat_call_first(call))))
+		return true;
+	return chat_refuse(call, PROTO_ERR_no_such_message,
+	    "there is no message %lld to reply to", (long long)reply->number);
+}
+
+/* Where the message goes; NULL with the error filled. */
+static struct chat_conv *get_conv(struct chat_call *call)
+{
+	struct chat_conv *conv = NULL;
+	struct chat_pair *pair;
+
+	if (call->member != NULL) {
+		if (check_slow(call, call->member))
+			conv = &call->member->room->conv;
+	} else {
+		pair = chat_pair_get(call, call->other);
+		if (pair != NULL)
+			conv = &pair->conv;
+	}
+	return conv != NULL && check_reply(call, conv) ? conv : NULL;
 }
 
 bool cmd_send(struct chat_call *call)
 {
-	const struct request_field *field = request_field(call->request, PROTO_FIELD_send_data);
-	const struct request_field *reply = request_field(call->request, PROTO_FIELD_send_reply);
 	const struct chat_entry entry = {
 	    .kind = STORE_MESSAGE,
 	    .author = call->user->id,
 	    .text = chat_field_text(call, PROTO_FIELD_send_text),
 	};
 	struct slice nonce = chat_field_text(call, PROTO_FIELD_send_nonce);
-	struct target target = {0};
+	struct chat_conv *conv = get_conv(call);
+	struct chat *chat = call->chat;
 	struct buf data;
 	struct blob *line;
-	uint64_t digest;
-	bool ok, done = false;
 
-	buf_init(&data, PROTO_LIMIT_data + 1);
-	if (field->present)
-		json_print(field->value, &data);
-	digest = nonce.len > 0 ? digest_of(call, buf_slice(&data)) : 0;
-	ok = find_target(call, digest, &target, &done);
-	if (ok && !done && reply->present && reply->number > target.conv->seq) {
-		ok = chat_refuse(call, PROTO_ERR_no_such_message,
-		    "there is no message %lld to reply to", (long long)reply->number);
-	}
-	if (!ok || done) {
-		buf_release(&data);
-		return ok;
-	}
-	put_extra(call, buf_slice(&data));
-	buf_release(&data);
-	line = chat_append(call->chat, target.conv, &entry, call->now);
+	if (conv == NULL)
+		return false;
+	print_data(call, &data);
+	put_extra(call, conv, buf_slice(&data));
+	line = chat_append(chat, conv, &entry, call->now);
 	if (nonce.len > 0)
-		chat_nonce_put(call->chat, call->user, target.conv, nonce, digest, call->now);
-	if (target.member != NULL)
-		target.member->may_send_ms =
-		    call->now.mono_ms + (uint64_t)target.room->slow_s * 1000;
-	call->chat->counts.messages++;
-	send_reply(call, target.conv->seq, target.conv->time_ms, false);
-	if (target.room != NULL) {
-		chat_tell_room(call->chat, target.room, line, 0);
+		chat_nonce_put(chat, call->user, conv, nonce,
+		    digest_of(call, buf_slice(&data)), call->now);
+	buf_release(&data);
+	if (call->member != NULL)
+		call->member->may_send_ms =
+		    call->now.mono_ms + (uint64_t)call->member->room->slow_s * 1000;
+	chat->counts.messages++;
+	send_reply(call, conv->seq, conv->time_ms, false);
+	if (conv->room != NULL) {
+		chat_tell_room(chat, conv->room, line, 0);
 	} else {
-		chat_tell_user(call->chat, call->user, line);
-		if (target.other != call->user)
-			chat_tell_user(call->chat, target.other, line);
+		chat_tell_user(chat, call->user, line);
+		if (call->other != call->user)
+			chat_tell_user(chat, call->other, line);
 	}
 	blob_unref(line);
 	return true;
@@ -225,21 +222,11 @@ bool cmd_send(struct chat_call *call)
 
 bool cmd_typing(struct chat_call *call)
 {
-	const struct request_field *room = request_field(call->request, PROTO_FIELD_typing_room);
-	struct chat_member *member = NULL;
-	struct chat_user *other = NULL;
+	struct chat_member *member = call->member;
+	struct chat_user *other = call->other;
 	struct json_writer w;
 	struct blob *line;
 
-	if (room->present) {
-		member = chat_membership(call, room->text);
-		if (member == NULL || !check_voice(call, member))
-			return false;
-	} else {
-		other = other_user(call, chat_field_text(call, PROTO_FIELD_typing_to));
-		if (other == NULL || !check_block(call, other))
-			return false;
-	}
 	message_begin_event(&w, &call->chat->scratch, PROTO_EVENT_typing);
 	if (member != NULL)
 		json_put_str(&w, "room", member->room->name);

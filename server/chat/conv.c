@@ -132,14 +132,60 @@ static enum proto_event event_of(enum store_kind kind)
 
 static void put_text(struct json_writer *w, const struct store_entry *entry)
 {
-	bool can_be_erased = entry->kind == STORE_MESSAGE || entry->kind == STORE_EDIT;
-
 	if (entry->kind == STORE_REACT || entry->kind == STORE_UNREACT)
 		json_put_text(w, "emoji", entry->text);
 	else if (entry->text.len > 0)
 		json_put_text(w, "text", entry->text);
-	else if (can_be_erased)
-		json_put_bool(w, "deleted", true);
+}
+
+struct json *chat_extra_parse(struct slice extra)
+{
+	struct json *root = NULL;
+	struct error err;
+	struct buf text;
+
+	buf_init(&text, CHAT_EXTRA_MAX);
+	buf_put_char(&text, '{');
+	buf_put_slice(&text, extra);
+	buf_put_char(&text, '}');
+	if (!text.failed && json_parse(buf_slice(&text), &root, &err) != STATUS_OK)
+		root = NULL;
+	buf_release(&text);
+	return root;
+}
+
+void chat_put_member(struct json_writer *w, const struct json *root, const char *name)
+{
+	const struct json *value = json_get(root, name);
+	struct buf text;
+
+	if (value == NULL)
+		return;
+	buf_init(&text, CHAT_EXTRA_MAX);
+	if (json_print(value, &text) == STATUS_OK)
+		json_put_raw(w, name, buf_slice(&text));
+	else
+		w->to->failed = true;
+	buf_release(&text);
+}
+
+/* What was said goes with the text; who it was stays. */
+static void put_erased(struct json_writer *w, const struct store_entry *entry)
+{
+	struct json *root = chat_extra_parse(entry->extra);
+
+	if (root == NULL)
+		w->to->failed = true;
+	chat_put_member(w, root, "from");
+	chat_put_member(w, root, "guest");
+	json_put_bool(w, "deleted", true);
+	json_free(root);
+}
+
+/* A message or edit always has a text, until it is deleted. */
+static bool is_erased(const struct store_entry *entry)
+{
+	return (entry->kind == STORE_MESSAGE || entry->kind == STORE_EDIT) && entry->text.len == 0;
 }
 
 void chat_put_entry(struct json_writer *w, const struct chat_place *place,
@@ -154,7 +200,9 @@ void chat_put_entry(struct json_writer *w, const struct chat_place *place,
 		json_put_int(w, "target", entry->target);
 	json_put_time(w, "time", entry->time_ms);
 	put_text(w, entry);
-	if (entry->extra.len > 0) {
+	if (is_erased(entry)) {
+		put_erased(w, entry);
+	} else if (entry->extra.len > 0) {
 		buf_put_char(w->to, ',');
 		buf_put_slice(w->to, entry->extra);
 	}

@@ -128,5 +128,6 @@ void chat_job_refuse_all(struct chat *chat, struct chat_time now)
 
 void chat_job_start(struct chat *chat, struct chat_job *job)
 {
+	job->seen = chat->changes_left;
 	chat->options.submit(chat->options.post_arg, job);
 }

@@ -430,6 +430,7 @@ static bool put_pin(struct chat *chat, struct slice key, struct json_writer *w)
 	if (pin == NULL)
 		return false;
 	json_put_int(w, "time", pin->time_ms);
+	json_put_int(w, "seq", pin->seq);
 	json_put_str(w, "by", pin->by);
 	return true;
 }
@@ -449,6 +450,7 @@ static bool apply_pin(struct chat *chat, struct slice key, const struct json *va
 	if (pin == NULL)
 		return false;
 	pin->time_ms = get_int(value, "time", 0);
+	pin->seq = get_int(value, "seq", 0);
 	str_copy(pin->by, sizeof pin->by, json_text(json_get(value, "by")));
 	return true;
 }

@@ -70,6 +70,8 @@ static void settle(struct chat *chat, struct chat_unit *unit)
 
 		if (step->kind == CHAT_UNDO_SLOT)
 			chat->free_slots[chat->free_slot_count++] = (uint32_t)step->seq;
+		if (step->kind == CHAT_UNDO_CHANGE)
+			chat_change_settled(chat, step);
 		if (step->kind != CHAT_UNDO_CONV)
 			continue;
 		conv = chat_conv_find(chat, step->id);

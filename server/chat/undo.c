@@ -287,6 +287,9 @@ static void take_back(struct chat *chat, const struct chat_undo *step)
 		if (user != NULL)
 			user->told = (enum chat_status)step->seq;
 		break;
+	case CHAT_UNDO_CHANGE:
+		chat_change_undone(chat, step);
+		break;
 	case CHAT_UNDO_SLOT:
 		chat->undone_room = step->id;
 		chat->undone_slot = (uint32_t)step->seq;

@@ -107,7 +107,8 @@ enum store_read_kind {
 	STORE_READ_RANGE,   /* entries with after < seq < before, oldest first: of the first (or,
 			       `newest`, of the last) `limit` of them */
 	STORE_READ_TARGETS, /* entries whose target lies in after < target < before, by seq:
-			       what happened to a page of messages since */
+			       what happened to a page of messages since; in several runs, each
+			       with the last seq of the one before as `newer` */
 	STORE_READ_ONE,	    /* the entry with seq `after` */
 	STORE_SEARCH,	    /* messages and edits whose text has all of the words, newest first */
 };
@@ -118,11 +119,12 @@ struct store_read {
 	unsigned limit;		/* entries, at most 1,000 */
 	bool newest;
 	uint32_t kinds;		/* bit 1 << kind; 0: all */
+	int64_t newer;		/* STORE_READ_TARGETS: only entries with a greater seq */
+	uint64_t author;	/* STORE_READ_TARGETS, STORE_SEARCH; 0: anybody */
 	/* STORE_SEARCH: */
 	const uint64_t *conversations; /* where; `conversation` is not used */
 	size_t conversation_count;
 	struct slice query;	/* words and "phrases", UTF-8; never handed to SQL as syntax */
-	uint64_t author;	/* 0: anybody */
 	int64_t since_ms, until_ms; /* time, inclusive; 0 and INT64_MAX: open */
 	int64_t offset;		/* results to pass over */
 };

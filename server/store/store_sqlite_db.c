@@ -10,7 +10,8 @@
 /* "+seq": no index over seq is wanted here, but the one over targets. */
 #define TARGETS                                                                                    \
 	"SELECT " ENTRY_COLUMNS " FROM entry WHERE conversation = ?1 AND target > ?2"              \
-	" AND target < ?3 AND " KEPT("+seq") " AND " OF_KINDS
+	" AND target < ?3 AND " KEPT("+seq") " AND " OF_KINDS                                      \
+	" AND +seq > ?6 AND (?7 = 0 OR author = ?7)"
 
 static const char *const texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",

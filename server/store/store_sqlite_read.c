@@ -97,6 +97,10 @@ static enum status read_entries(
 		sqlite3_bind_int64(row, 4, read->kinds);
 		sqlite3_bind_int64(row, 5, read->limit < LIMIT_MAX ? read->limit : LIMIT_MAX);
 	}
+	if (read->kind == STORE_READ_TARGETS) {
+		sqlite3_bind_int64(row, 6, read->newer);
+		sqlite3_bind_int64(row, 7, (int64_t)read->author);
+	}
 	while (store_db_row(db, row, &status)) {
 		struct store_entry entry = store_entry_of_row(row);
 

@@ -332,7 +332,9 @@ static bool is_in(const struct store_read *read, const struct store_entry *entry
 {
 	int64_t place = read->kind == STORE_READ_TARGETS ? entry->target : entry->seq;
 
-	if (read->kind == STORE_READ_TARGETS && entry->target == 0)
+	if (read->kind == STORE_READ_TARGETS &&
+	    (entry->target == 0 || entry->seq <= read->newer ||
+		(read->author != 0 && entry->author != read->author)))
 		return false;
 	if (read->kind == STORE_READ_ONE)
 		return entry->seq == read->after;

@@ -89,6 +89,7 @@ static void compare_some(struct both *both)
 	    .after = pick(both, 80),
 	    .limit = 1 + pick(both, 30),
 	    .newest = pick(both, 2) == 0,
+	    .newer = pick(both, 2) == 0 ? 0 : pick(both, 100),
 	    .kinds = pick(both, 2) == 0 ? 0 : 1u << STORE_MESSAGE | 1u << STORE_EDIT,
 	    .conversations = conversations,
 	    .conversation_count = 2,
