@@ -305,7 +305,7 @@ static void put_reactions(const struct chat_view_message *message, struct json_w
 	json_close_array(w);
 }
 
-/* What it was before it was deleted is shown to nobody: PROTOCOL.md, 7.12. */
+/* What it was before it was deleted is shown to nobody: PROTOCOL.md, 15.3. */
 static void put_content(const struct chat_view_message *message, const struct json *root,
     struct json_writer *w)
 {
