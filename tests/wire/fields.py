@@ -33,7 +33,7 @@ def greatest(field):
     """Values at the edge of what is allowed."""
     kind = field["kind"]
     if kind == "text":
-        return ["x" * field["min"], "x" * field["max"], "€" * (field["max"] // 3)]
+        return ["x" * field["min"], "x" * field["max"], "語" * (field["max"] // 3)]
     if kind in ("user", "room"):
         return ["a" * field["max"]]
     if kind == "int":
