@@ -94,6 +94,9 @@ static bool check_voice(struct chat_call *call, enum chat_voice voice)
 static bool check_pair(struct chat_call *call, struct slice name, const struct chat_right *right)
 {
 	call->other = chat_user_find(call->chat, name);
+	/* What was said with a deleted account stays; nothing more is said to it. */
+	if (call->other != NULL && call->other->deleted && right->voice == CHAT_VOICE_HEARD)
+		call->other = NULL;
 	if (call->other == NULL)
 		return chat_refuse(call, PROTO_ERR_no_such_user, "there is no user %.*s",
 		    (int)name.len, name.ptr);
