@@ -155,12 +155,13 @@ void engine_settle(struct engine *engine)
 	engine->store = NULL;
 	if (store == NULL)
 		return;
-	/* Closing reports what is still open. */
-	store->ops->close(store);
+	/* Nobody asks for anything any more; but connections end, and guests with them. */
 	mutex_lock(engine->mutex);
 	if (engine->chat != NULL)
 		chat_end_store(engine->chat);
 	mutex_unlock(engine->mutex);
+	/* Closing reports what is still open. */
+	store->ops->close(store);
 }
 
 void engine_free(struct engine *engine)
