@@ -206,6 +206,13 @@ void engine_session_close(struct engine *engine, struct chat_session *session)
 	mutex_unlock(engine->mutex);
 }
 
+void engine_session_drained(struct engine *engine, struct chat_session *session)
+{
+	mutex_lock(engine->mutex);
+	chat_session_drained(engine->chat, session);
+	mutex_unlock(engine->mutex);
+}
+
 enum chat_answer engine_request(struct engine *engine, struct chat_session *session,
     struct request *request)
 {

@@ -41,6 +41,9 @@ struct conn_handlers {
 	void (*on_peer_done)(void *arg, struct conn *conn);
 	/* The timer of conn_set_timer. */
 	void (*on_timer)(void *arg, struct conn *conn);
+	/* As conn_tell_drained asked; may be NULL where that is not called. Nothing of this
+	 * connection may be called from within but conn_backlog and conn_send. */
+	void (*on_drained)(void *arg, struct conn *conn);
 	/* The end. `why->status`: OK (both sides said close_notify, or we did and the peer's end
 	 * came in time), TRUNCATED (the peer's stream ended before its close_notify and before
 	 * ours), RESET, TIMEOUT (handshake, or no end from the peer in 2 s, or it did not take our
@@ -72,6 +75,10 @@ void conn_send_now(struct conn *conn);
 
 /* Bytes that wait: queued lines and ciphertext that the socket has not taken. */
 size_t conn_backlog(const struct conn *conn);
+
+/* on_drained comes, once, when no more than `bytes` wait: at the end of this turn or of a later one,
+ * and never once the connection is finishing or ended. */
+void conn_tell_drained(struct conn *conn, size_t bytes);
 
 /* Throws away queued lines of which nothing has been sent yet: for a peer that does not keep up. */
 void conn_drop_lines(struct conn *conn);

@@ -215,9 +215,7 @@ bool cmd_send(struct chat_call *call)
 	if (target.room != NULL) {
 		chat_tell_room(call->chat, target.room, line, 0);
 	} else {
-		chat_tell_user(call->chat, call->user, line);
-		if (target.other != call->user)
-			chat_tell_user(call->chat, target.other, line);
+		chat_tell_pair(call->chat, target.conv->pair, line);
 	}
 	blob_unref(line);
 	return true;
