@@ -139,18 +139,40 @@ static void end_waiting(struct chat *chat, struct waiting *waiting)
 		chat_tail_free(conv);
 }
 
+/* The tail's lines as they are in a replay. */
+static struct blob *replay_tail(const struct chat_tail *tail, unsigned from)
+{
+	static const char end[] = "}\n";
+	struct blob *lines = NULL;
+	struct buf text;
+
+	buf_init(&text, CHAT_TAIL_BYTES + PROTO_LIMIT_line + CHAT_TAIL_MAX * 16);
+	for (unsigned i = from; i < tail->count; i++) {
+		struct slice line = blob_slice(tail->line[(tail->first + i) % CHAT_TAIL_MAX]);
+
+		buf_put(&text, line.ptr, line.len - strlen(end));
+		buf_put_str(&text, ",\"replay\":true");
+		buf_put_str(&text, end);
+	}
+	if (!text.failed)
+		lines = blob_new(buf_slice(&text));
+	buf_release(&text);
+	return lines;
+}
+
 /* Tells what the tail has behind waiting->after, if that is all there is. */
 static void tell_tail(struct chat *chat, struct chat_session *session, struct waiting *waiting,
     const struct chat_conv *conv)
 {
 	const struct chat_tail *tail = waiting->near ? conv->tail : NULL;
+	struct blob *lines;
 
 	if (tail == NULL || tail->last != conv->released || waiting->after >= tail->last ||
 	    tail->last - waiting->after > (int64_t)tail->count)
 		return;
-	for (unsigned i = (unsigned)(tail->count - (tail->last - waiting->after));
-	     i < tail->count; i++)
-		chat_tell_session(chat, session, tail->line[(tail->first + i) % CHAT_TAIL_MAX]);
+	lines = replay_tail(tail, (unsigned)(tail->count - (tail->last - waiting->after)));
+	chat_tell_session(chat, session, lines);
+	blob_unref(lines);
 	waiting->after = tail->last;
 }
 
