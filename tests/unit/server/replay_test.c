@@ -356,6 +356,251 @@ TEST(sync__live__repeats_what_was_asked_for)
 	world_free(world);
 }
 
+/* --- Read markers --------------------------------------------------------------------------- */
+
+TEST(read__again__writes_nothing)
+{
+	unsigned alice;
+	struct world *world = world_with_room(&alice, 5);
+
+	world->slow = true;
+	ask(world, alice, "{\"cmd\":\"read\",\"id\":2,\"room\":\"dev\",\"seq\":4}");
+	CHECK_INT(world->ticket_count, 1);
+	CHECK(world_commit(world));
+	world_expect(world, alice, "{\"re\":2,\"ok\":true,\"seq\":4}");
+	world_expect(world, alice, "{\"event\":\"read\",\"room\":\"dev\",\"seq\":4}");
+	ask(world, alice, "{\"cmd\":\"read\",\"id\":3,\"room\":\"dev\",\"seq\":3}");
+	CHECK_INT(world->ticket_count, 0);
+	world_expect(world, alice, "{\"re\":3,\"ok\":true,\"seq\":4}");
+	world_free(world);
+}
+
+TEST(read__not_stored__is_taken_back)
+{
+	unsigned alice;
+	struct world *world = world_with_room(&alice, 5);
+
+	world->slow = true;
+	ask(world, alice, "{\"cmd\":\"read\",\"id\":2,\"room\":\"dev\",\"seq\":4}");
+	world_fail(world, STATUS_IO);
+	world_expect(world, alice, "\"error\":\"unavailable\"");
+	world->slow = false;
+	ask(world, alice, "{\"cmd\":\"read\",\"id\":3,\"room\":\"dev\",\"seq\":2}");
+	world_expect(world, alice, "{\"re\":3,\"ok\":true,\"seq\":2}");
+	world_free(world);
+}
+
+/* An entry with mentions, as send will make them. */
+static void mention(struct world *world, const char *from, const char *names)
+{
+	struct chat *chat = world->chat;
+	struct chat_room *room = chat_room_find(chat, slice_of("dev"));
+	const struct chat_entry entry = {
+	    .kind = STORE_MESSAGE,
+	    .author = chat_user_find(chat, slice_of(from))->id,
+	    .text = slice_of("hi"),
+	};
+	struct json_writer w;
+
+	CHECK(chat_unit_begin(chat, NULL));
+	chat_extra_begin(chat, &w);
+	json_put_str(&w, "from", from);
+	json_put_raw(&w, "mentions", slice_of(names));
+	blob_unref(chat_append(chat, &room->conv, &entry, world->now));
+	chat_unit_end(chat, false, world->now);
+}
+
+TEST(unread__mentions__are_counted_apart)
+{
+	unsigned alice, bob;
+	struct world *world = world_with_room(&alice, 2);
+
+	add_bob(world);
+	mention(world, "alice", "[\"bob\",\"carol\"]");
+	mention(world, "alice", "[\"bobby\"]");
+	mention(world, "bob", "[\"bob\"]");
+	mention(world, "alice", "[\"bob\"]");
+	bob = world_user(world, "bob");
+	ask(world, bob, "{\"cmd\":\"unread\",\"id\":2}");
+	world_expect(world, bob,
+	    "[{\"conversation\":\"dev\",\"unread\":3,\"mentions\":2,\"read\":3,\"seq\":7}],"
+	    "\"more\":false}");
+	world_free(world);
+}
+
+TEST(unread__limit__counts_the_newest_only)
+{
+	unsigned alice, bob;
+	struct world *world = world_with_room(&alice, 2);
+
+	add_bob(world);
+	send_many(world, alice, "\"room\":\"dev\"", 1200);
+	bob = world_user(world, "bob");
+	ask(world, bob, "{\"cmd\":\"unread\",\"id\":2}");
+	world_expect(world, bob, "\"unread\":1000,\"mentions\":0,\"read\":3,\"seq\":1203}]");
+	world_free(world);
+}
+
+/* Too much for one page ends it early. */
+TEST(unread__work__is_bounded)
+{
+	struct world *world = world_new(false, true);
+	unsigned alice = world_user(world, "alice"), bob = world_user(world, "bob");
+
+	for (int i = 0; i < 7; i++) {
+		char where[32];
+
+		snprintf(where, sizeof where, "\"room\":\"r%d\"", i);
+		ask(world, alice, "{\"cmd\":\"join\",%s}", where);
+		ask(world, bob, "{\"cmd\":\"join\",%s}", where);
+		send_many(world, alice, where, 1000);
+	}
+	forget_lines(world, bob);
+	ask(world, bob, "{\"cmd\":\"unread\",\"id\":2}");
+	world_expect(world, bob, "\"more\":true,\"next\":\"r4\"}");
+	ask(world, bob, "{\"cmd\":\"unread\",\"id\":3,\"after\":\"r4\"}");
+	world_expect(world, bob, "{\"re\":3,\"ok\":true,\"conversations\":[{\"conversation\":\"r5\"");
+	world_free(world);
+}
+
+/* --- Retention ------------------------------------------------------------------------------ */
+
+#define DAY INT64_C(86400000)
+
+static struct chat_conv *dev(struct world *world)
+{
+	return &chat_room_find(world->chat, slice_of("dev"))->conv;
+}
+
+static int64_t first_stored(struct world *world)
+{
+	int64_t seq, time_ms, first = 0;
+	struct error err;
+
+	world->keeping->last(&world->store->base, dev(world)->id, &seq, &time_ms, &first, &err);
+	return first;
+}
+
+TEST(retention__days__trims_what_is_older)
+{
+	unsigned alice;
+	struct world *world = world_with_room(&alice, 10);
+
+	ask(world, alice, "{\"cmd\":\"set\",\"room\":\"dev\",\"history\":3}"); /* 11 */
+	world_wait(world, 2 * DAY);
+	send_many(world, alice, "\"room\":\"dev\"", 5); /* up to 16 */
+	CHECK_INT(dev(world)->first, 1);
+	world_wait(world, DAY + 1000);
+	world_wait(world, 1000); /* once round */
+	CHECK_INT(dev(world)->first, 12);
+	CHECK_INT(first_stored(world), 12);
+	world_wait(world, 2 * DAY);
+	world_wait(world, 1000);
+	CHECK_INT(dev(world)->first, 17);
+	forget_lines(world, alice);
+	ask(world, alice, "{\"cmd\":\"room\",\"id\":2,\"room\":\"dev\"}");
+	world_expect(world, alice, "\"seq\":16,\"first\":17");
+	ask(world, alice, "{\"cmd\":\"sync\",\"id\":3,\"since\":{\"dev\":7}}");
+	world_expect(world, alice, "\"re\":3");
+	world_expect(world, alice, "\"skipped\",\"conversation\":\"dev\",\"first\":8,\"last\":16}");
+	world_expect(world, alice, "\"synced\"");
+	world_free(world);
+}
+
+TEST(retention__not_stored__is_taken_back)
+{
+	unsigned alice;
+	struct world *world = world_with_room(&alice, 10);
+
+	ask(world, alice, "{\"cmd\":\"set\",\"room\":\"dev\",\"history\":3}");
+	world->slow = true;
+	world_wait(world, 4 * DAY);
+	world_wait(world, 1000);
+	CHECK_INT(dev(world)->first, 12);
+	world_fail(world, STATUS_IO);
+	CHECK_INT(dev(world)->first, 1);
+	world->slow = false;
+	world_wait(world, 3600000);
+	world_wait(world, 1000);
+	CHECK_INT(dev(world)->first, 12);
+	CHECK_INT(first_stored(world), 12);
+	world_free(world);
+}
+
+TEST(retention__without_days__keeps_all)
+{
+	unsigned alice;
+	struct world *world = world_with_room(&alice, 10);
+
+	for (int i = 0; i < 5; i++)
+		world_wait(world, 1000 * DAY);
+	CHECK_INT(dev(world)->first, 1);
+	world_free(world);
+}
+
+TEST(retention__replay__in_the_midst_of_a_trim)
+{
+	unsigned alice, bob;
+	struct world *world = world_with_room(&alice, 10);
+
+	add_bob(world); /* 11 */
+	world_wait(world, DAY);
+	ask(world, alice, "{\"cmd\":\"set\",\"room\":\"dev\",\"history\":1}"); /* 12 */
+	world->idle = true;
+	bob = login(world, "bob", "{\"dev\":2}");
+	forget_lines(world, bob);
+	world->idle = false;
+	world_wait(world, 1000);
+	CHECK_INT(dev(world)->first, 12);
+	while (world_read(world, bob)[0] != '\0')
+		;
+	CHECK_INT(world->session[bob].room_count, 1);
+	world_free(world);
+}
+
+TEST(retention__nonces__go_when_they_are_over)
+{
+	unsigned alice;
+	struct world *world = world_with_room(&alice, 2);
+	struct chat_user *user = chat_user_find(world->chat, slice_of("alice"));
+	size_t before = world->store->record_count;
+
+	for (int i = 0; i < 200; i++)
+		ask(world, alice,
+		    "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"x\",\"nonce\":\"n%d\"}", i);
+	CHECK_INT(user->nonces.count, 200);
+	CHECK_INT(world->store->record_count, before + 200);
+	world_wait(world, DAY);
+	CHECK(user->nonces.count >= 100); /* not all in one tick */
+	for (int i = 0; i < 8; i++)
+		world_wait(world, 250);
+	CHECK_INT(user->nonces.count, 0);
+	CHECK_INT(world->store->record_count, before);
+	world_free(world);
+}
+
+TEST(retention__tokens__go_when_nobody_uses_them)
+{
+	unsigned alice;
+	struct world *world = world_with_room(&alice, 2);
+	struct chat_user *user = chat_user_find(world->chat, slice_of("alice"));
+	unsigned char hash[CHAT_TOKEN_HASH_SIZE] = {1};
+	struct chat_token *token;
+
+	CHECK(chat_unit_begin(world->chat, NULL));
+	CHECK(chat_touch_token(world->chat, hash));
+	token = chat_token_make(world->chat, user, hash);
+	token->created_ms = token->used_ms = world->now.unix_ms;
+	chat_unit_end(world->chat, false, world->now);
+	world_wait(world, (PROTO_LIMIT_token_days - 1) * DAY);
+	world_wait(world, 1000);
+	CHECK_INT(user->token_count, 1);
+	world_wait(world, DAY);
+	world_wait(world, 1000);
+	CHECK_INT(user->token_count, 0);
+	world_free(world);
+}
+
 /* --- At random ------------------------------------------------------------------------------ */
 
 #define CONVS 2
@@ -568,5 +813,12 @@ UNIT_MAIN(CASE(replay__login__replays_and_goes_live),
     CASE(replay__failed_kick__ends_the_connection),
     CASE(replay__destroy__of_the_room_that_is_read), CASE(replay__close__in_the_midst_of_it),
     CASE(replay__read_error__ends_the_connection), CASE(replay__failed_login__leaves_nothing),
-    CASE(sync__live__repeats_what_was_asked_for), CASE(replay__random__every_entry_exactly_once),
+    CASE(sync__live__repeats_what_was_asked_for), CASE(read__again__writes_nothing),
+    CASE(read__not_stored__is_taken_back), CASE(unread__mentions__are_counted_apart),
+    CASE(unread__limit__counts_the_newest_only), CASE(unread__work__is_bounded),
+    CASE(retention__days__trims_what_is_older), CASE(retention__not_stored__is_taken_back),
+    CASE(retention__without_days__keeps_all), CASE(retention__replay__in_the_midst_of_a_trim),
+    CASE(retention__nonces__go_when_they_are_over),
+    CASE(retention__tokens__go_when_nobody_uses_them),
+    CASE(replay__random__every_entry_exactly_once),
     CASE(replay__random__also_when_the_store_fails))
