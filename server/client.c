@@ -114,9 +114,16 @@ static unsigned price_of_line(struct slice line)
 /* On top: a list keeps the core busy many times as long as another request does. */
 static unsigned price_of_request(enum proto_cmd cmd)
 {
-	return cmd == PROTO_CMD_rooms || cmd == PROTO_CMD_members || cmd == PROTO_CMD_who
-	           ? LIST_TOKENS
-	           : 0;
+	switch (cmd) {
+	case PROTO_CMD_rooms:
+	case PROTO_CMD_members:
+	case PROTO_CMD_who:
+	case PROTO_CMD_unread:
+	case PROTO_CMD_sync:
+		return LIST_TOKENS;
+	default:
+		return 0;
+	}
 }
 
 /* 0, or the seconds to wait. */
@@ -374,8 +381,8 @@ void client_new(struct worker *worker, struct mailbox_socket *socket)
 	    .on_line_too_long = on_line_too_long,
 	    .on_peer_done = on_peer_done,
 	    .on_timer = on_timer,
-	    .on_drained = on_drained,
 	    .on_end = on_end,
+	    .on_drained = on_drained,
 	};
 	struct client *client = worker->silent ? NULL : calloc(1, sizeof *client);
 	struct conn_options options = {

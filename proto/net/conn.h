@@ -41,15 +41,15 @@ struct conn_handlers {
 	void (*on_peer_done)(void *arg, struct conn *conn);
 	/* The timer of conn_set_timer. */
 	void (*on_timer)(void *arg, struct conn *conn);
-	/* As conn_tell_drained asked; may be NULL where that is not called. Nothing of this
-	 * connection may be called from within but conn_backlog and conn_send. */
-	void (*on_drained)(void *arg, struct conn *conn);
 	/* The end. `why->status`: OK (both sides said close_notify, or we did and the peer's end
 	 * came in time), TRUNCATED (the peer's stream ended before its close_notify and before
 	 * ours), RESET, TIMEOUT (handshake, or no end from the peer in 2 s, or it did not take our
 	 * output), TLS, TLS_VERIFY, NOT_TLS, NOMEM, CLOSED (conn_abort); the text is one
 	 * sentence. `opened` tells whether on_open came before. */
 	void (*on_end)(void *arg, struct conn *conn, const struct error *why, bool opened);
+	/* As conn_tell_drained asked; may be NULL where that is not called. Nothing of this
+	 * connection may be called from within but conn_backlog and conn_send. */
+	void (*on_drained)(void *arg, struct conn *conn);
 };
 
 struct conn_options {
