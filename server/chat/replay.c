@@ -1,6 +1,6 @@
 /*
  * Catching up: what a session missed is read from the store and sent to it before it goes live
- * (PROTOCOL.md, 7.20). One conversation after the other, one chunk at a time: the next one is read
+ * (PROTOCOL.md, 16.1). One conversation after the other, one chunk at a time: the next one is read
  * when the connection has taken the last one, so that a slow reader holds no memory here.
  *
  * Each entry comes exactly once. A session that waits for a conversation is not attached to it. When
