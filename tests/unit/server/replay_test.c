@@ -601,6 +601,88 @@ TEST(retention__tokens__go_when_nobody_uses_them)
 	world_free(world);
 }
 
+/* --- A store whose reports come late ----------------------------------------------------------- */
+
+/* What has been committed can be read, but the core has not heard of it yet. */
+#define REPORTS_MAX 512
+static struct late {
+	store_done_fn *done;
+	uint64_t ticket[REPORTS_MAX];
+	enum status status[REPORTS_MAX];
+	unsigned count;
+} late;
+
+static void report_late(void *arg, uint64_t ticket, enum status status)
+{
+	(void)arg;
+	CHECK(late.count < REPORTS_MAX);
+	late.ticket[late.count] = ticket;
+	late.status[late.count++] = status;
+}
+
+static void begin_late(struct world *world)
+{
+	late = (struct late){.done = world->store->base.done};
+	world->store->base.done = report_late;
+}
+
+static void report(struct world *world)
+{
+	for (unsigned i = 0; i < late.count; i++)
+		late.done(world, late.ticket[i], late.status[i]);
+	late.count = 0;
+}
+
+static void end_late(struct world *world)
+{
+	report(world);
+	world->store->base.done = late.done;
+}
+
+TEST(replay__read__sees_what_has_not_left)
+{
+	unsigned alice, bob;
+	struct world *world = world_with_room(&alice, 3);
+
+	add_bob(world);
+	world->idle = true;
+	bob = login(world, "bob", "{\"dev\":2}");
+	forget_lines(world, bob);
+	world->slow = true;
+	begin_late(world);
+	ask(world, alice, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"5\"}");
+	CHECK(world_commit(world));
+	CHECK(world_run_job(world)); /* reads 5, too */
+	CHECK(world_end_job(world));
+	expect_entry(world, bob, 3, true);
+	expect_entry(world, bob, 4, true);
+	world_expect(world, bob, "\"event\":\"synced\"");
+	expect_silence(world, bob);
+	end_late(world);
+	expect_entry(world, bob, 5, false);
+	expect_silence(world, bob);
+	world_free(world);
+}
+
+TEST(pairs__login__hears_nothing_before_its_reply)
+{
+	struct world *world = world_new(false, true);
+	unsigned alice = world_user(world, "alice"), bob = world_user(world, "bob");
+
+	world_disconnect(world, bob);
+	world->slow = true;
+	ask(world, alice, "{\"cmd\":\"send\",\"to\":\"bob\",\"text\":\"1\"}");
+	bob = world_connect(world, "bob");
+	ask(world, bob, "{\"cmd\":\"login\",\"id\":1}");
+	ask(world, alice, "{\"cmd\":\"send\",\"to\":\"bob\",\"text\":\"2\"}");
+	while (world_commit(world))
+		;
+	world_expect(world, bob, "\"re\":1,\"ok\":true");
+	expect_entry(world, bob, 2, false);
+	expect_silence(world, bob);
+	world_free(world);
+}
+
 /* --- At random ------------------------------------------------------------------------------ */
 
 #define CONVS 2
@@ -687,6 +769,7 @@ static void settle(struct subject *subject)
 {
 	while (world_commit(subject->world))
 		;
+	report(subject->world);
 	world_work(subject->world);
 	see(subject);
 }
@@ -715,6 +798,8 @@ static void step(struct subject *subject, unsigned alice, unsigned device, struc
 	case 6:
 	case 7:
 		world_commit(world);
+		if (rng_next(rng) % 3 != 0)
+			report(world);
 		break;
 	case 8:
 	case 9:
@@ -740,8 +825,10 @@ static void step(struct subject *subject, unsigned alice, unsigned device, struc
 			    rng_next(rng) % 2 != 0 ? "leave" : "join");
 		break;
 	case 15:
+		report(world);
 		if (fails && rng_next(rng) % 8 == 0)
 			world_fail(world, STATUS_IO);
+		report(world);
 		break;
 	}
 	if (subject->here) {
@@ -766,6 +853,7 @@ static void play(uint64_t seed, bool fails)
 	send_many(world, alice, "\"to\":\"bob\"", (int)(rng_next(&rng) % 150) + 1);
 	send_many(world, alice, "\"room\":\"dev\"", (int)(rng_next(&rng) % 150));
 	world->slow = world->idle = true;
+	begin_late(world);
 	for (int i = 0; i < 300; i++) {
 		step(&subject, alice, device, &rng, fails);
 		forget_lines(world, alice);
@@ -790,6 +878,7 @@ static void play(uint64_t seed, bool fails)
 		CHECK_INT(member->read, member->room->conv.seq);
 	CHECK_INT(subject.known[1], pair->conv.seq);
 	world->slow = world->idle = false;
+	end_late(world);
 	world_free(world);
 }
 
@@ -808,6 +897,7 @@ TEST(replay__random__also_when_the_store_fails)
 UNIT_MAIN(CASE(replay__login__replays_and_goes_live),
     CASE(replay__login__attaches_in_front_of_what_waits),
     CASE(replay__read__sees_more_than_has_left), CASE(replay__tail__ends_a_race_that_never_ends),
+    CASE(replay__read__sees_what_has_not_left), CASE(pairs__login__hears_nothing_before_its_reply),
     CASE(replay__pairs__wait_like_rooms), CASE(replay__chunks__wait_for_the_connection),
     CASE(replay__limit__skips_the_oldest), CASE(replay__kick__falls_out_of_it),
     CASE(replay__failed_kick__ends_the_connection),
