@@ -488,6 +488,8 @@ void chat_replay_tell_gone(struct chat *chat, struct chat_session *session,
 void chat_replay_let_go(struct chat *chat, struct chat_user *user, uint64_t conv);
 void chat_replay_free(struct chat *chat, struct chat_session *session);
 
+/* --- tail.c: the newest lines of a conversation ------------------------------------------------- */
+
 /* The newest lines of a conversation that have left, for those who have read the rest of it from
  * the store: what leaves faster than it is read would never be caught up with. */
 #define CHAT_TAIL_MAX 256
@@ -501,6 +503,13 @@ struct chat_tail {
 };
 void chat_tail_put(struct chat *chat, uint64_t conv, int64_t seq, struct blob *line);
 void chat_tail_free(struct chat_conv *conv);
+/* Kept from now on, for one more replay; false without memory. And no longer for it. */
+bool chat_tail_use(struct chat_conv *conv);
+void chat_tail_leave(struct chat_conv *conv);
+/* Has it everything behind `after` that has left? Then these lines, as in a replay; NULL without
+ * memory. */
+bool chat_tail_bridges(const struct chat_conv *conv, int64_t after);
+struct blob *chat_tail_lines(const struct chat_conv *conv, int64_t after);
 
 /* --- retention.c ------------------------------------------------------------------------------ */
 

@@ -11,30 +11,13 @@
  *
  * A sync is the same for a session that is live already, up to what there was when it asked.
  */
-#include "chat/chat_private.h"
+#include "chat/replay.h"
 
 #include <stdlib.h>
 
 #define CHUNK_ENTRIES 64
 #define CHUNK_BYTES (64u << 10)
 #define CHUNK_MAX (256u << 10) /* with the entry that came to more */
-
-struct waiting {
-	uint64_t conv;
-	int64_t after; /* the session knows what is up to here */
-	int64_t upto;  /* of a sync: the last to replay */
-	bool begun;
-	bool near; /* uses the conversation's tail */
-	bool over; /* caught up, or fallen out of it */
-};
-
-struct chat_replay {
-	bool live;    /* a sync */
-	bool paused;  /* the connection has not taken the last chunk */
-	struct blob *gone; /* lines about conversations that one is not in, or NULL */
-	size_t at, count;
-	struct waiting waiting[]; /* by conv */
-};
 
 /* --- What waits ----------------------------------------------------------------------------- */
 
@@ -63,14 +46,6 @@ bool chat_session_attached(const struct chat_session *session, uint64_t conv)
 	       find_waiting(session, conv) == NULL;
 }
 
-static int compare_waiting(const void *a, const void *b)
-{
-	uint64_t left = ((const struct waiting *)a)->conv;
-	uint64_t right = ((const struct waiting *)b)->conv;
-
-	return (left > right) - (left < right);
-}
-
 /* The oldest entry that the user may see. */
 static int64_t first_of(const struct chat_conv *conv, struct chat_user *user)
 {
@@ -80,261 +55,14 @@ static int64_t first_of(const struct chat_conv *conv, struct chat_user *user)
 	return member != NULL ? chat_member_first(member) : conv->first;
 }
 
-/* --- The tail ------------------------------------------------------------------------------- */
-
-static void tail_drop_first(struct chat_tail *tail)
-{
-	struct blob *line = tail->line[tail->first];
-
-	tail->bytes -= line->len;
-	blob_unref(line);
-	tail->first = (tail->first + 1) % CHAT_TAIL_MAX;
-	tail->count--;
-}
-
-void chat_tail_free(struct chat_conv *conv)
-{
-	if (conv->tail == NULL)
-		return;
-	while (conv->tail->count > 0)
-		tail_drop_first(conv->tail);
-	free(conv->tail);
-	conv->tail = NULL;
-}
-
-void chat_tail_put(struct chat *chat, uint64_t id, int64_t seq, struct blob *line)
-{
-	struct chat_conv *conv = chat_conv_find(chat, id);
-	struct chat_tail *tail = conv != NULL ? conv->tail : NULL;
-
-	if (tail == NULL)
-		return;
-	while (tail->count > 0 && (seq != tail->last + 1 || tail->count == CHAT_TAIL_MAX ||
-				      tail->bytes + line->len > CHAT_TAIL_BYTES))
-		tail_drop_first(tail);
-	tail->line[(tail->first + tail->count++) % CHAT_TAIL_MAX] = blob_ref(line);
-	tail->bytes += line->len;
-	tail->last = seq;
-}
-
-static void use_tail(struct waiting *waiting, struct chat_conv *conv)
-{
-	if (waiting->near)
-		return;
-	if (conv->tail == NULL)
-		conv->tail = calloc(1, sizeof *conv->tail);
-	if (conv->tail == NULL)
-		return; /* the next chunk may come to the end all the same */
-	conv->tail->users++;
-	waiting->near = true;
-}
-
 static void end_waiting(struct chat *chat, struct waiting *waiting)
 {
 	struct chat_conv *conv = waiting->near ? chat_conv_find(chat, waiting->conv) : NULL;
 
 	waiting->over = true;
 	waiting->near = false;
-	if (conv != NULL && conv->tail != NULL && --conv->tail->users == 0)
-		chat_tail_free(conv);
-}
-
-/* The tail's lines as they are in a replay. */
-static struct blob *replay_tail(const struct chat_tail *tail, unsigned from)
-{
-	static const char end[] = "}\n";
-	struct blob *lines = NULL;
-	struct buf text;
-
-	buf_init(&text, CHAT_TAIL_BYTES + PROTO_LIMIT_line + CHAT_TAIL_MAX * 16);
-	for (unsigned i = from; i < tail->count; i++) {
-		struct slice line = blob_slice(tail->line[(tail->first + i) % CHAT_TAIL_MAX]);
-
-		buf_put(&text, line.ptr, line.len - strlen(end));
-		buf_put_str(&text, ",\"replay\":true");
-		buf_put_str(&text, end);
-	}
-	if (!text.failed)
-		lines = blob_new(buf_slice(&text));
-	buf_release(&text);
-	return lines;
-}
-
-/* Tells what the tail has behind waiting->after, if that is all there is. */
-static void tell_tail(struct chat *chat, struct chat_session *session, struct waiting *waiting,
-    const struct chat_conv *conv)
-{
-	const struct chat_tail *tail = waiting->near ? conv->tail : NULL;
-	struct blob *lines;
-
-	if (tail == NULL || tail->last != conv->released || waiting->after >= tail->last ||
-	    tail->last - waiting->after > (int64_t)tail->count)
-		return;
-	lines = replay_tail(tail, (unsigned)(tail->count - (tail->last - waiting->after)));
-	chat_tell_session(chat, session, lines);
-	blob_unref(lines);
-	waiting->after = tail->last;
-}
-
-/* --- What is asked for ---------------------------------------------------------------------- */
-
-/* The request's `since`; NULL if it has none. */
-static const struct json *since_of(const struct chat_call *call)
-{
-	const struct request_field *field = NULL;
-
-	if (call->request->cmd == PROTO_CMD_login)
-		field = request_field(call->request, PROTO_FIELD_login_since);
-	else if (call->request->cmd == PROTO_CMD_sync)
-		field = request_field(call->request, PROTO_FIELD_sync_since);
-	return field != NULL && field->present ? field->value : NULL;
-}
-
-static bool is_conversation(struct slice name)
-{
-	if (name.len > 0 && name.ptr[0] == '@')
-		return proto_is_user_name(slice_make(name.ptr + 1, name.len - 1));
-	return proto_is_room_name(name);
-}
-
-/* NULL if the user is in no such conversation. */
-static struct chat_conv *find_conv(struct chat *chat, struct chat_user *user, struct slice name)
-{
-	struct chat_member *member;
-	struct chat_user *other;
-	struct chat_pair *pair;
-
-	if (name.ptr[0] != '@') {
-		member = chat_member_find(user, name);
-		return member != NULL ? &member->room->conv : NULL;
-	}
-	other = chat_user_find(chat, slice_make(name.ptr + 1, name.len - 1));
-	pair = other != NULL ? chat_pair_find(user, other) : NULL;
-	return pair != NULL ? &pair->conv : NULL;
-}
-
-#define NAMES_MAX (PROTO_LIMIT_rooms + PROTO_LIMIT_pairs)
-
-bool chat_replay_check(struct chat_call *call, struct chat_user *user)
-{
-	const struct json *since = since_of(call);
-	size_t count = 0;
-
-	if (since == NULL || json_type(since) == JSON_NULL)
-		return true;
-	if (json_type(since) != JSON_OBJECT)
-		return chat_refuse_field(call, "since", "since must be an object or null");
-	for (const struct json *at = json_first(since); at != NULL; at = json_next(at)) {
-		struct slice name = json_key(at);
-		struct chat_conv *conv;
-		int64_t seq;
-
-		if (!is_conversation(name) || ++count > NAMES_MAX)
-			return chat_refuse_field(call, "since",
-			    "since names at most %d conversations: rooms, and users behind an @",
-			    NAMES_MAX);
-		if (!json_int(at, &seq) || seq < 0)
-			return chat_refuse_field(call, "since",
-			    "since has a seq for each conversation: an integer from 0 on");
-		conv = user != NULL ? find_conv(call->chat, user, name) : NULL;
-		if (conv != NULL && conv->kept && seq > conv->seq)
-			return chat_refuse_field(call, "since", "%.*s has come to %lld only",
-			    (int)name.len, name.ptr, (long long)conv->seq);
-	}
-	return true;
-}
-
-/* What `since` says: of conversations one is in as `named`, sorted; of others as lines. */
-static size_t take_names(struct chat_call *call, struct waiting *named, struct buf *gone)
-{
-	const struct json *at = json_first(since_of(call));
-	size_t count = 0;
-
-	for (; at != NULL; at = json_next(at)) {
-		struct chat_conv *conv = find_conv(call->chat, call->user, json_key(at));
-		struct json_writer w;
-
-		if (conv != NULL) {
-			named[count].conv = conv->id;
-			json_int(at, &named[count++].after);
-			continue;
-		}
-		message_begin_event(&w, gone, PROTO_EVENT_gone);
-		json_put_text(&w, "conversation", json_key(at));
-		message_end(&w);
-	}
-	qsort(named, count, sizeof *named, compare_waiting);
-	return count;
-}
-
-/* Has the session of this conversation something to replay? */
-static void add_conv(struct chat_replay *replay, const struct chat_conv *conv, int64_t marker,
-    const struct waiting *named, size_t named_count)
-{
-	struct waiting waiting = {.conv = conv->id, .after = marker, .upto = conv->seq};
-	const struct waiting *found = NULL;
-
-	if (!conv->kept)
-		return;
-	if (named_count > 0)
-		found = bsearch(&waiting, named, named_count, sizeof *named, compare_waiting);
-	if (found != NULL)
-		waiting.after = found->after;
-	if (waiting.after < conv->seq)
-		replay->waiting[replay->count++] = waiting;
-}
-
-static void add_all(struct chat_replay *replay, struct chat_user *user,
-    const struct waiting *named, size_t named_count)
-{
-	struct tree_node *node;
-
-	for (node = tree_first(&user->memberships); node != NULL; node = tree_next(node)) {
-		struct chat_member *member = tree_entry(node, struct chat_member, in_user);
-
-		add_conv(replay, &member->room->conv, member->read, named, named_count);
-	}
-	for (node = tree_first(&user->pairs); node != NULL; node = tree_next(node)) {
-		struct chat_pair *pair = tree_entry(node, struct chat_pair_end, node)->pair;
-
-		add_conv(replay, &pair->conv, pair->read[pair->user[0] != user], named,
-		    named_count);
-	}
-	qsort(replay->waiting, replay->count, sizeof *replay->waiting, compare_waiting);
-}
-
-bool chat_replay_make(struct chat_call *call)
-{
-	struct chat_user *user = call->user;
-	size_t most = user->memberships.count + user->pairs.count;
-	struct chat_replay *replay;
-	struct waiting *named;
-	struct buf gone;
-	size_t count;
-
-	if (since_of(call) == NULL)
-		return true;
-	if (!chat_replay_check(call, user))
-		return false;
-	replay = calloc(1, sizeof *replay + most * sizeof *replay->waiting);
-	named = calloc(NAMES_MAX, sizeof *named);
-	buf_init(&gone, NAMES_MAX * 128);
-	if (replay != NULL && named != NULL) {
-		count = take_names(call, named, &gone);
-		replay->live = call->request->cmd == PROTO_CMD_sync;
-		add_all(replay, user, named, count);
-		if (gone.len > 0 && !gone.failed)
-			replay->gone = blob_new(buf_slice(&gone));
-		gone.failed |= gone.len > 0 && replay->gone == NULL;
-	}
-	if (replay == NULL || named == NULL || gone.failed) {
-		free(replay);
-		replay = NULL;
-	}
-	free(named);
-	buf_release(&gone);
-	call->session->replay = replay;
-	return replay != NULL || chat_refuse_memory(call);
+	if (conv != NULL)
+		chat_tail_leave(conv);
 }
 
 void chat_replay_free(struct chat *chat, struct chat_session *session)
@@ -349,6 +77,20 @@ void chat_replay_free(struct chat *chat, struct chat_session *session)
 	blob_unref(replay->gone);
 	free(replay);
 	session->replay = NULL;
+}
+
+/* Tells what the tail has, if that is all that is missing. */
+static void tell_tail(struct chat *chat, struct chat_session *session, struct waiting *waiting,
+    const struct chat_conv *conv)
+{
+	struct blob *lines;
+
+	if (!waiting->near || !chat_tail_bridges(conv, waiting->after))
+		return;
+	lines = chat_tail_lines(conv, waiting->after);
+	chat_tell_session(chat, session, lines);
+	blob_unref(lines);
+	waiting->after = conv->released;
 }
 
 /* --- Reading -------------------------------------------------------------------------------- */
@@ -579,7 +321,7 @@ static void take_chunk(struct chat *chat, struct chat_session *session,
 		if (!replay->live && conv->room != NULL)
 			chat_tell_attach(chat, session, conv->room);
 	} else if (goal - waiting->after <= CHAT_TAIL_MAX / 2 && !replay->live) {
-		use_tail(waiting, conv);
+		waiting->near = waiting->near || chat_tail_use(conv);
 	}
 	go_on(chat, session, part.from < part.to);
 }
