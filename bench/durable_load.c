@@ -196,7 +196,7 @@ static void read_file(const char *folder, const char *name, struct buf *to)
 static void connect_member(struct member *member, const char *folder, uint16_t port)
 {
 	static const struct conn_handlers handlers = {
-	    on_open, on_line, on_line_too_long, on_peer_done, on_timer, on_end};
+	    on_open, on_line, on_line_too_long, on_peer_done, on_timer, on_end, NULL};
 	struct conn_options options = {
 	    .handlers = &handlers, .arg = member, .host = "localhost", .line_max = 1 << 20};
 	struct tls_options tls = {.role = TLS_CLIENT};

@@ -74,7 +74,7 @@ static void enter(struct fanout *fanout, struct member *member, struct tls_conte
     struct tls_context *client)
 {
 	static const struct conn_handlers handlers = {
-	    on_open, on_line, on_other, on_other, on_other, on_end};
+	    on_open, on_line, on_other, on_other, on_other, on_end, NULL};
 	struct conn_options options = {
 	    .handlers = &handlers, .arg = fanout, .context = server, .line_max = 65536};
 	struct tls_io io = {peer_receive, peer_send, member};

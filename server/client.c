@@ -6,6 +6,7 @@
 
 #define FLOOD_REFUSALS 1000
 #define LINE_TOKEN 4096 /* bytes of a line that cost one more token */
+#define DRAINED 65536   /* bytes that may still wait when more of a replay is asked for */
 #define LIST_TOKENS 4   /* what a request for a list costs on top */
 
 /* --- Lines out ------------------------------------------------------------------------------ */
@@ -121,6 +122,8 @@ static unsigned price_of_request(enum proto_cmd cmd)
 	case PROTO_CMD_history:
 	case PROTO_CMD_search:
 	case PROTO_CMD_pins:
+	case PROTO_CMD_unread:
+	case PROTO_CMD_sync:
 		return LIST_TOKENS;
 	default:
 		return 0;
@@ -365,6 +368,15 @@ static void on_end(void *arg, struct conn *conn, const struct error *why, bool o
 	client->session = NULL;
 }
 
+static void on_drained(void *arg, struct conn *conn)
+{
+	struct client *client = arg;
+
+	(void)conn;
+	if (client->session != NULL && !client->finishing)
+		engine_session_drained(client->worker->options->engine, client->session);
+}
+
 void client_new(struct worker *worker, struct mailbox_socket *socket)
 {
 	static const struct conn_handlers handlers = {
@@ -374,6 +386,7 @@ void client_new(struct worker *worker, struct mailbox_socket *socket)
 	    .on_peer_done = on_peer_done,
 	    .on_timer = on_timer,
 	    .on_end = on_end,
+	    .on_drained = on_drained,
 	};
 	struct client *client = worker->silent ? NULL : calloc(1, sizeof *client);
 	struct conn_options options = {
@@ -423,11 +436,14 @@ void client_take_item(struct client *client, const struct chat_item *item)
 	case CHAT_ITEM_LINE:
 		if (item->line != NULL)
 			client_send(client, item->line);
+		if (item->paced && client->conn != NULL)
+			conn_tell_drained(client->conn, DRAINED);
 		if (item->answers)
 			answered(client);
 		break;
 	case CHAT_ITEM_ROOM:
 	case CHAT_ITEM_ALL:
+	case CHAT_ITEM_OWN:
 		break;
 	case CHAT_ITEM_ATTACH:
 		if (!room_index_attach(&worker->rooms, item->slot, &client->guest) &&

@@ -96,6 +96,7 @@ void console_take_item(struct chat_item *item)
 		break;
 	case CHAT_ITEM_ROOM:
 	case CHAT_ITEM_ALL:
+	case CHAT_ITEM_OWN:
 	case CHAT_ITEM_ATTACH:
 	case CHAT_ITEM_DETACH:
 	case CHAT_ITEM_LOGIN:

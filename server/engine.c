@@ -89,7 +89,7 @@ static void cancel_job(void *arg)
 static void submit(void *arg, struct chat_job *job)
 {
 	struct engine *engine = arg;
-	struct work *work = malloc(sizeof *work);
+	struct work *work = engine->pool != NULL ? malloc(sizeof *work) : NULL;
 
 	if (work != NULL) {
 		*work = (struct work){engine, job};
@@ -149,9 +149,16 @@ enum status engine_new(const struct chat_options *options, struct engine **ret, 
 void engine_settle(struct engine *engine)
 {
 	struct store *store = engine->store;
+	struct pool *pool;
 
-	pool_stop(engine->pool);
+	/* Replays of connections that still read want more of it all the while. */
+	if (engine->mutex != NULL)
+		mutex_lock(engine->mutex);
+	pool = engine->pool;
 	engine->pool = NULL;
+	if (engine->mutex != NULL)
+		mutex_unlock(engine->mutex);
+	pool_stop(pool);
 	engine->store = NULL;
 	if (store == NULL)
 		return;
@@ -204,6 +211,13 @@ void engine_session_close(struct engine *engine, struct chat_session *session)
 {
 	mutex_lock(engine->mutex);
 	chat_session_close(engine->chat, session, time_now());
+	mutex_unlock(engine->mutex);
+}
+
+void engine_session_drained(struct engine *engine, struct chat_session *session)
+{
+	mutex_lock(engine->mutex);
+	chat_session_drained(engine->chat, session);
 	mutex_unlock(engine->mutex);
 }
 

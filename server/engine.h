@@ -34,6 +34,7 @@ struct chat_session *engine_session_open(struct engine *engine, const struct cha
 void engine_session_close(struct engine *engine, struct chat_session *session);
 enum chat_answer engine_request(struct engine *engine, struct chat_session *session,
     struct request *request);
+void engine_session_drained(struct engine *engine, struct chat_session *session);
 bool engine_tick(struct engine *engine);
 void engine_count(struct engine *engine, struct chat_counts *ret);
 

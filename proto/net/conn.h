@@ -47,6 +47,9 @@ struct conn_handlers {
 	 * output), TLS, TLS_VERIFY, NOT_TLS, NOMEM, CLOSED (conn_abort); the text is one
 	 * sentence. `opened` tells whether on_open came before. */
 	void (*on_end)(void *arg, struct conn *conn, const struct error *why, bool opened);
+	/* As conn_tell_drained asked; may be NULL where that is not called. Nothing of this
+	 * connection may be called from within but conn_backlog and conn_send. */
+	void (*on_drained)(void *arg, struct conn *conn);
 };
 
 struct conn_options {
@@ -72,6 +75,10 @@ void conn_send_now(struct conn *conn);
 
 /* Bytes that wait: queued lines and ciphertext that the socket has not taken. */
 size_t conn_backlog(const struct conn *conn);
+
+/* on_drained comes, once, when no more than `bytes` wait: at the end of this turn or of a later one,
+ * and never once the connection is finishing or ended. */
+void conn_tell_drained(struct conn *conn, size_t bytes);
 
 /* Throws away queued lines of which nothing has been sent yet: for a peer that does not keep up. */
 void conn_drop_lines(struct conn *conn);

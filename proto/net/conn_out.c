@@ -87,6 +87,24 @@ size_t conn_backlog(const struct conn *conn)
 	return conn->queue_bytes + unsent(conn);
 }
 
+void conn_tell_drained(struct conn *conn, size_t bytes)
+{
+	if (conn->state > CONN_OPEN)
+		return;
+	conn->tell_drained = true;
+	conn->drained = bytes;
+	conn_want_flush(conn);
+}
+
+static void check_drained(struct conn *conn)
+{
+	if (!conn->tell_drained || conn->state != CONN_OPEN || conn->is_broken ||
+	    conn->handlers == NULL || conn_backlog(conn) > conn->drained)
+		return;
+	conn->tell_drained = false;
+	conn->handlers->on_drained(conn->arg, conn);
+}
+
 void conn_want_flush(struct conn *conn)
 {
 	if (conn->state == CONN_ENDED)
@@ -146,7 +164,8 @@ static void on_written(uv_write_t *request, int code)
 			/* The peer still takes something: an ending waits for it anew. */
 			if (conn->state == CONN_FINISHING && !conn->has_shut)
 				conn_set_deadline(conn, CONN_END_MS);
-			if (conn->queue_count > 0 || conn->state == CONN_FINISHING)
+			if (conn->queue_count > 0 || conn->state == CONN_FINISHING ||
+			    conn->tell_drained)
 				conn_want_flush(conn);
 		} else {
 			break_off(conn);
@@ -305,6 +324,7 @@ void conn_flush(struct list *node)
 		conn_shut(conn);
 	else if (conn->queue_count > 0 && unsent(conn) == 0)
 		conn_want_flush(conn);
+	check_drained(conn);
 }
 
 void conn_send_now(struct conn *conn)

@@ -61,6 +61,8 @@ struct conn {
 	unsigned queue_count;
 	size_t queue_bytes; /* not yet encrypted */
 	size_t first_sent;  /* bytes of the first blob that are encrypted */
+	bool tell_drained;  /* on_drained is due when no more than `drained` bytes wait */
+	size_t drained;
 
 	unsigned heard_in; /* the turn of the loop in which a line came last */
 	uint64_t bytes_in, bytes_out;

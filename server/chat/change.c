@@ -14,6 +14,8 @@ bool chat_change_put(struct chat *chat, const struct chat_change *change)
 		return false;
 	}
 	step->id = chat->change_count;
+	step->conv = change->conversation;
+	step->had = change->kind == STORE_DELETE;
 	chat->changes[chat->change_count++ % CHAT_CHANGES] = *change;
 	if (chat->change_count > chat->changes_from + CHAT_CHANGES)
 		chat->changes_from = chat->change_count - CHAT_CHANGES;
@@ -22,7 +24,11 @@ bool chat_change_put(struct chat *chat, const struct chat_change *change)
 
 void chat_change_settled(struct chat *chat, const struct chat_undo *step)
 {
+	struct chat_conv *conv = step->had ? chat_conv_find(chat, step->conv) : NULL;
+
 	chat->changes_left = step->id + 1;
+	if (conv != NULL)
+		chat_tail_clear(conv);
 }
 
 /* The newest goes first on the way back; what it overwrote in the ring stays lost. */
@@ -48,6 +54,19 @@ static bool matters(const struct chat_change *mine, const struct chat_change *ot
 		return is_reaction(other) && mine->author == other->author &&
 		       mine->digest == other->digest;
 	return mine->kind == other->kind && mine->kind != STORE_MESSAGE;
+}
+
+bool chat_change_deleted(const struct chat *chat, const struct chat_job *job, uint64_t conv)
+{
+	if (job->seen < chat->changes_from)
+		return true;
+	for (uint64_t i = job->seen; i < chat->changes_left; i++) {
+		const struct chat_change *change = &chat->changes[i % CHAT_CHANGES];
+
+		if (change->kind == STORE_DELETE && change->conversation == conv)
+			return true;
+	}
+	return false;
 }
 
 bool chat_change_missed(const struct chat *chat, const struct chat_job *job,

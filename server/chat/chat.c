@@ -177,6 +177,7 @@ void chat_end_store(struct chat *chat)
 bool chat_tick(struct chat *chat, struct chat_time now)
 {
 	chat_job_refuse_all(chat, now);
+	chat_retention_tick(chat, now);
 	return chat_presence_tick(chat, now);
 }
 
@@ -198,6 +199,17 @@ bool chat_refuse(struct chat_call *call, enum proto_error code, const char *form
 	va_start(args, format);
 	refuse(call, code, 0, format, args);
 	va_end(args);
+	return false;
+}
+
+bool chat_refuse_field(struct chat_call *call, const char *field, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	refuse(call, PROTO_ERR_bad_field, 0, format, args);
+	va_end(args);
+	call->error.field = field;
 	return false;
 }
 

@@ -55,6 +55,7 @@ enum chat_item_kind {
 	CHAT_ITEM_LOGIN,  /* `conn` is the user `user` from now on */
 	CHAT_ITEM_FINISH, /* end `conn` gracefully after what was sent before */
 	CHAT_ITEM_GONE,	  /* the last item about `conn`; its attachments end with it */
+	CHAT_ITEM_OWN,	  /* the core's: never given to a worker */
 };
 
 struct chat_item {
@@ -67,6 +68,7 @@ struct chat_item {
 	unsigned char kind;
 	bool answers;  /* LINE: this ends one unanswered request of `conn` */
 	bool farewell; /* LINE: its goodbye */
+	bool paced; /* LINE: chat_session_drained when `conn` has taken nearly all that waits */
 };
 
 void chat_item_free(struct chat_item *item);
@@ -131,6 +133,10 @@ struct chat_session *chat_session_open(struct chat *chat, const struct chat_peer
 /* Its connection has ended, whatever the reason: nothing more comes in. The session is dead
  * afterwards; CHAT_ITEM_GONE follows when all that was due has been released. */
 void chat_session_close(struct chat *chat, struct chat_session *session, struct chat_time now);
+
+/* The connection has taken what waited for it, up to a rest, after an item that is `paced`: more
+ * of the replay can come. Submits; posts nothing but the session's end. */
+void chat_session_drained(struct chat *chat, struct chat_session *session);
 
 enum chat_answer {
 	CHAT_ANSWERED, /* released already and without a reply line: no item will end it */

@@ -49,6 +49,8 @@ struct chat_conv {
 	int64_t first;	  /* the oldest that is kept; seq + 1 when there is none */
 	int64_t time_ms;  /* of the newest */
 	bool kept;	  /* entries go to the store; else they are passed on and forgotten */
+	uint64_t trim_at; /* steady clock: not looked at for what is too old before then */
+	struct chat_tail *tail; /* while a replay is about to catch up; else NULL */
 	struct chat_room *room; /* whose it is, or */
 	struct chat_pair *pair;
 };
@@ -118,6 +120,8 @@ struct chat_session {
 	unsigned worker;
 	unsigned failed_logins;
 	bool finishing; /* quit or goodbye was said: nothing more is carried out */
+	bool entered; /* its login has left: it is told what happens from here on */
+	struct chat_replay *replay; /* of what it missed, or NULL */
 	/* Made at birth, so that an end can always be told, also without memory. */
 	struct chat_item *finish_item, *gone_item;
 	struct chat_unit *close_unit;
@@ -151,7 +155,9 @@ struct chat_room {
 	unsigned owner_count, online_count;
 	struct tree members;	/* of chat_member.in_room, by user */
 	struct list by_age;	/* of chat_member.age, the longest-standing first */
-	uint32_t attached[];	/* sessions in it, per worker */
+	/* Its members' sessions, per worker: those that replay it first, too, for they may be
+	 * attached by the time that something leaves. */
+	uint32_t attached[];
 };
 
 struct chat_member {
@@ -232,14 +238,17 @@ enum chat_undo_kind {
 	CHAT_UNDO_PRESENCE, /* user `id` was told to be something else than `seq` */
 	CHAT_UNDO_CHANGE,   /* change number `id` was made */
 	CHAT_UNDO_SLOT,	    /* the slot `seq` of room `id` was given up */
+	CHAT_UNDO_FIRST,    /* conversation `id` was kept from `seq` on */
+	CHAT_UNDO_SYNC,	    /* `session` asked for a replay */
+	CHAT_UNDO_GONE,	    /* `session` was told that a conversation it waited for is gone */
 };
 struct chat_undo {
 	unsigned char kind, table, key_len;
 	bool stored; /* is the record also in the store? */
-	bool had;    /* was there one? */
+	bool had;    /* was there one? CHANGE: is it a deletion? */
 	uint32_t old_len;
 	char *bytes; /* the key, then the record's value before (PUT: the value to write) */
-	uint64_t id;
+	uint64_t id, conv;
 	int64_t seq, time_ms, new_seq;
 	struct chat_session *session;
 };
@@ -252,6 +261,7 @@ struct chat_unit {
 	uint64_t ticket;
 	bool committed;
 	bool broken; /* there was no memory for a step: the others are to be taken back */
+	bool at_once; /* shows only what has left before: goes in front of those that wait */
 	struct chat_item *first, *last;
 	/* Whose request it answers, or NULL; kept as long as the unit waits, for `unavailable`. */
 	struct chat_session *asker;
@@ -314,6 +324,9 @@ struct chat {
 	uint64_t change_count, changes_from, changes_left;
 	struct list pending;
 	struct list refused; /* jobs that nobody could take */
+	/* Retention goes round: the conversation and the user looked at last. */
+	uint64_t trimmed_conv, swept_user;
+	bool trimming; /* a job looks for what is too old */
 	/* While a unit is undone: the slot that its room must get back. */
 	uint64_t undone_room;
 	uint32_t undone_slot;
@@ -356,6 +369,14 @@ void chat_tell_session(struct chat *chat, struct chat_session *session, struct b
 void chat_tell_user(struct chat *chat, struct chat_user *user, struct blob *line);
 void chat_tell_room(struct chat *chat, struct chat_room *room, struct blob *line,
     uint64_t skip_user);
+/* An entry of a pair, to all sessions of both; which those are is seen when it leaves. */
+void chat_tell_pair(struct chat *chat, const struct chat_pair *pair, struct blob *line);
+/* An entry's line, for the conversation's tail when it leaves. */
+void chat_tell_tail(struct chat *chat, const struct chat_conv *conv, int64_t seq,
+    struct blob *line);
+/* A line or several in one, after which chat_session_drained is to come; false if the session had
+ * to be cut off. */
+bool chat_tell_paced(struct chat *chat, struct chat_session *session, struct blob *lines);
 void chat_tell_attach(struct chat *chat, struct chat_session *session, struct chat_room *room);
 void chat_tell_detach(struct chat *chat, struct chat_session *session, struct chat_room *room);
 void chat_tell_login(struct chat *chat, struct chat_session *session);
@@ -366,6 +387,8 @@ void chat_tell_goodbye(struct chat *chat, struct chat_session *session, enum pro
 bool chat_tell_all(struct chat *chat, struct blob *line);
 /* The reply goes before everything else of the unit and ends the request; line may be NULL. */
 void chat_tell_reply(struct chat *chat, struct chat_session *session, struct blob *line);
+/* Ends the session's connection without a word. */
+void chat_tell_end(struct chat *chat, struct chat_session *session);
 /* The session ends with this unit. */
 void chat_tell_gone(struct chat *chat, struct chat_session *session);
 
@@ -480,6 +503,59 @@ void chat_change_undone(struct chat *chat, const struct chat_undo *step);
 bool chat_change_missed(const struct chat *chat, const struct chat_job *job,
     const struct chat_change *mine);
 
+/* Has a deletion in the conversation left since the job began? */
+bool chat_change_deleted(const struct chat *chat, const struct chat_job *job, uint64_t conv);
+
+/* --- replay.c: catching up -------------------------------------------------------------------- */
+
+/* A login or sync with `since`. Can it be done for this user, or, with NULL, for anybody? Changes
+ * nothing; false with `bad_field`. True without `since`. */
+bool chat_replay_check(struct chat_call *call, struct chat_user *user);
+/* Sets call->session->replay for call->user, if the request wants one; false with the error
+ * filled. */
+bool chat_replay_make(struct chat_call *call);
+/* After that, in the same unit: what is to be read first, or that there is nothing. */
+void chat_replay_begin(struct chat_call *call);
+/* Does the session get what happens in the conversation (`id`), or replays it first? */
+bool chat_session_attached(const struct chat_session *session, uint64_t conv);
+/* The user leaves the conversation. First, for each session: where its replay has not come to that
+ * conversation's end it is told so, in place of what it would have seen. */
+void chat_replay_tell_gone(struct chat *chat, struct chat_session *session,
+    const struct chat_conv *conv);
+/* Then, with the membership gone: replays go on without it. */
+void chat_replay_let_go(struct chat *chat, struct chat_user *user, uint64_t conv);
+void chat_replay_free(struct chat *chat, struct chat_session *session);
+
+/* --- tail.c: the newest lines of a conversation ------------------------------------------------- */
+
+/* The newest lines of a conversation that have left, for those who have read the rest of it from
+ * the store: what leaves faster than it is read would never be caught up with. */
+#define CHAT_TAIL_MAX 256
+#define CHAT_TAIL_BYTES (256u << 10)
+struct chat_tail {
+	unsigned users;	  /* replays */
+	unsigned first, count;
+	size_t bytes;
+	int64_t last; /* the seq of the newest; those before it follow each other */
+	struct blob *line[CHAT_TAIL_MAX]; /* a ring */
+};
+void chat_tail_put(struct chat *chat, uint64_t conv, int64_t seq, struct blob *line);
+void chat_tail_free(struct chat_conv *conv);
+/* Forgets the lines there are: one of them has a text that was deleted. */
+void chat_tail_clear(struct chat_conv *conv);
+/* Kept from now on, for one more replay; false without memory. And no longer for it. */
+bool chat_tail_use(struct chat_conv *conv);
+void chat_tail_leave(struct chat_conv *conv);
+/* Has it everything behind `after` that has left? Then these lines, as in a replay; NULL without
+ * memory. */
+bool chat_tail_bridges(const struct chat_conv *conv, int64_t after);
+struct blob *chat_tail_lines(const struct chat_conv *conv, int64_t after);
+
+/* --- retention.c ------------------------------------------------------------------------------ */
+
+/* Little by little: entries, nonces and tokens that are too old go. */
+void chat_retention_tick(struct chat *chat, struct chat_time now);
+
 /* --- job.c: slow work, done by others without the lock ---------------------------------------- */
 
 /* Part of a larger struct of whoever asks for it. */
@@ -489,6 +565,8 @@ struct chat_job {
 	void (*run)(struct chat_job *job);
 	/* With the lock, if the session is still there: as a handler, with the job's request. */
 	bool (*done)(struct chat_call *call, struct chat_job *job);
+	/* With the lock, in place of `done`: of a quiet job that nobody could take. */
+	void (*refused)(struct chat *chat, struct chat_job *job);
 	/* Frees what the larger struct holds, but not the struct itself. */
 	void (*release)(struct chat_job *job);
 	struct list link; /* in chat->refused */
@@ -539,6 +617,8 @@ void chat_user_free(struct chat *chat, struct chat_user *user);
 struct chat_pair *chat_pair_get(struct chat_call *call, struct chat_user *other);
 struct chat_nonce *chat_nonce_find(struct chat_user *user, const struct chat_conv *conv,
     struct slice nonce, struct chat_time now);
+/* With its record; false without memory. */
+bool chat_nonce_drop(struct chat *chat, struct chat_user *user, struct chat_nonce *nonce);
 bool chat_nonce_put(struct chat *chat, struct chat_user *user, const struct chat_conv *conv,
     struct slice nonce, uint64_t digest, struct chat_time now);
 const char *chat_status_name(enum chat_status status);
@@ -707,6 +787,8 @@ bool chat_reply_begin(struct chat_call *call, struct json_writer *w);
 void chat_reply_end(struct chat_call *call, struct json_writer *w);
 
 /* For handlers: fill call->error and return false. */
+bool chat_refuse_field(struct chat_call *call, const char *field, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 bool chat_refuse(struct chat_call *call, enum proto_error code, const char *format, ...)
     PRINTF_LIKE(3, 4);
 bool chat_refuse_limit(struct chat_call *call, enum proto_error code, int64_t limit,

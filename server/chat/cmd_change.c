@@ -163,9 +163,7 @@ static void tell(struct chat_call *call, const struct chat_conv *conv, struct bl
 		chat_tell_room(call->chat, conv->room, line, 0);
 		return;
 	}
-	chat_tell_user(call->chat, call->user, line);
-	if (call->other != call->user)
-		chat_tell_user(call->chat, call->other, line);
+	chat_tell_pair(call->chat, conv->pair, line);
 }
 
 static bool is_by_somebody(enum store_kind kind)

@@ -212,9 +212,7 @@ bool cmd_send(struct chat_call *call)
 	if (conv->room != NULL) {
 		chat_tell_room(chat, conv->room, line, 0);
 	} else {
-		chat_tell_user(chat, call->user, line);
-		if (call->other != call->user)
-			chat_tell_user(chat, call->other, line);
+		chat_tell_pair(chat, conv->pair, line);
 	}
 	blob_unref(line);
 	return true;

@@ -247,6 +247,7 @@ struct blob *chat_append(struct chat *chat, struct chat_conv *conv, const struct
     struct chat_time now)
 {
 	struct chat_place place;
+	struct blob *line;
 	struct store_entry made = {
 	    .conversation = conv->id,
 	    .kind = entry->kind,
@@ -281,5 +282,8 @@ struct blob *chat_append(struct chat *chat, struct chat_conv *conv, const struct
 		chat->extra.len = chat->extra_from;
 	}
 	chat->extra_from = chat->extra.len;
-	return chat_take_line(chat);
+	line = chat_take_line(chat);
+	if (conv->tail != NULL)
+		chat_tell_tail(chat, conv, made.seq, line);
+	return line;
 }

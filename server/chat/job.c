@@ -77,9 +77,15 @@ static void finish(struct chat *chat, struct chat_job *job, bool ran, struct cha
 
 	if (session != NULL && session->closed)
 		return;
+	if (job->quiet && !ran) {
+		job->refused(chat, job);
+		return;
+	}
 	if (!chat_unit_begin(chat, NULL)) {
 		if (session != NULL)
 			chat_cut_off_now(chat, session);
+		if (job->quiet)
+			job->refused(chat, job);
 		return;
 	}
 	if (session != NULL && !job->quiet)
@@ -118,11 +124,15 @@ void chat_job_refuse_later(struct chat *chat, struct chat_job *job)
 	list_put(&chat->refused, &job->link);
 }
 
+/* Some are tried again, and may be refused again: those wait for the next tick. */
 void chat_job_refuse_all(struct chat *chat, struct chat_time now)
 {
-	struct list *at;
+	struct list refused, *at;
 
+	list_init(&refused);
 	while ((at = list_take(&chat->refused)) != NULL)
+		list_put(&refused, at);
+	while ((at = list_take(&refused)) != NULL)
 		chat_job_refused(chat, list_entry(at, struct chat_job, link), now);
 }
 

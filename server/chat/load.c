@@ -52,6 +52,16 @@ static enum status load_table(struct loading *loading, struct error *err)
 	return status;
 }
 
+/* A room that keeps nothing begins again at 1, and so do its members' markers. */
+static void begin_anew(struct chat_room *room)
+{
+	for (struct list *at = room->by_age.next; at != &room->by_age; at = at->next) {
+		struct chat_member *member = list_entry(at, struct chat_member, age);
+
+		member->joined = member->read = 0;
+	}
+}
+
 static enum status load_convs(struct chat *chat, struct error *err)
 {
 	struct store *store = chat->options.store;
@@ -61,8 +71,11 @@ static enum status load_convs(struct chat *chat, struct error *err)
 		struct chat_conv *conv = tree_entry(node, struct chat_conv, node);
 		enum status status;
 
-		if (!conv->kept)
+		if (!conv->kept) {
+			if (conv->room != NULL)
+				begin_anew(conv->room);
 			continue;
+		}
 		status = store->ops->last(store, conv->id, &conv->seq, &conv->time_ms,
 		    &conv->first, err);
 		if (status != STATUS_OK)

@@ -20,6 +20,7 @@ static bool end_try(struct chat_call *call, bool ok)
 	case PROTO_ERR_rate_limited:
 	case PROTO_ERR_auth_unavailable:
 	case PROTO_ERR_unavailable:
+	case PROTO_ERR_bad_field:
 		break;
 	default:
 		call->session->failed_logins += !ok;
@@ -85,6 +86,8 @@ static bool enter(struct chat_call *call, struct chat_user *user, struct chat_to
 	if (user->session_count >= PROTO_LIMIT_sessions)
 		return chat_refuse_limit(call, PROTO_ERR_too_many, PROTO_LIMIT_sessions,
 		    "the user has %d sessions already; end one of them", PROTO_LIMIT_sessions);
+	if (!chat_replay_check(call, user))
+		return false;
 	/* Without memory for it the device is nameless to the others. */
 	free(session->device);
 	session->device = device.len > 0 ? str_dup(device) : NULL;
@@ -221,7 +224,8 @@ static bool log_in(struct chat_call *call)
 
 bool cmd_login(struct chat_call *call)
 {
-	return end_try(call, log_in(call));
+	/* What cannot be replayed for anybody is no try. */
+	return chat_replay_check(call, NULL) && end_try(call, log_in(call));
 }
 
 /* --- register -------------------------------------------------------------------------------- */

@@ -20,6 +20,21 @@ void chat_item_free(struct chat_item *item)
 	}
 }
 
+static struct chat_item *item_new(enum chat_item_kind kind, unsigned worker, void *conn,
+    struct blob *line)
+{
+	struct chat_item *item = malloc(sizeof *item);
+
+	if (item != NULL)
+		*item = (struct chat_item){
+		    .kind = (unsigned char)kind,
+		    .worker = worker,
+		    .conn = conn,
+		    .line = line != NULL ? blob_ref(line) : NULL,
+		};
+	return item;
+}
+
 bool chat_unit_begin(struct chat *chat, struct chat_unit *given)
 {
 	struct chat_unit *unit = given;
@@ -34,7 +49,7 @@ bool chat_unit_begin(struct chat *chat, struct chat_unit *given)
 	if (unit == NULL)
 		return false;
 	unit->ticket = 0;
-	unit->committed = unit->broken = false;
+	unit->committed = unit->broken = unit->at_once = false;
 	unit->first = unit->last = NULL;
 	unit->asker = unit->gone = NULL;
 	unit->id.kind = REQUEST_ID_NONE;
@@ -68,6 +83,8 @@ static void settle(struct chat *chat, struct chat_unit *unit)
 		const struct chat_undo *step = &unit->undo[i];
 		struct chat_conv *conv;
 
+		if (step->kind == CHAT_UNDO_LOGIN)
+			step->session->entered = step->session->user != NULL;
 		if (step->kind == CHAT_UNDO_SLOT)
 			chat->free_slots[chat->free_slot_count++] = (uint32_t)step->seq;
 		if (step->kind == CHAT_UNDO_CHANGE)
@@ -81,6 +98,50 @@ static void settle(struct chat *chat, struct chat_unit *unit)
 	chat_undo_release(unit);
 }
 
+/* What is not for one worker, but for whoever is concerned when it leaves. */
+struct own_item {
+	struct chat_item item; /* first: freed as all items are */
+	uint64_t conv;
+	uint64_t user[2]; /* of a pair; or */
+	int64_t seq;	  /* of the line, for the tail */
+};
+
+/* Sessions that still replay the pair will come to this entry in their turn; those whose login
+ * waits behind it are told nothing that was before. */
+static void tell_sessions_now(struct chat *chat, uint64_t user_id, const struct own_item *own)
+{
+	struct chat_user *user = chat_user_by_id(chat, user_id);
+
+	if (user == NULL)
+		return;
+	for (struct list *at = user->sessions.next; at != &user->sessions; at = at->next) {
+		struct chat_session *session = list_entry(at, struct chat_session, in_user);
+		struct chat_item *item;
+
+		if (!session->entered || !chat_session_attached(session, own->conv))
+			continue;
+		item = item_new(CHAT_ITEM_LINE, session->worker, session->conn, own->item.line);
+		if (item != NULL)
+			chat->options.post(chat->options.post_arg, item);
+		else
+			chat_cut_off_now(chat, session);
+	}
+}
+
+static void carry_out_own(struct chat *chat, struct chat_item *item)
+{
+	const struct own_item *own = (const struct own_item *)item;
+
+	if (own->seq > 0) {
+		chat_tail_put(chat, own->conv, own->seq, item->line);
+	} else {
+		tell_sessions_now(chat, own->user[0], own);
+		if (own->user[1] != own->user[0])
+			tell_sessions_now(chat, own->user[1], own);
+	}
+	chat_item_free(item);
+}
+
 static void release(struct chat *chat, struct chat_unit *unit)
 {
 	settle(chat, unit);
@@ -89,7 +150,10 @@ static void release(struct chat *chat, struct chat_unit *unit)
 
 		unit->first = item->next;
 		item->next = NULL;
-		chat->options.post(chat->options.post_arg, item);
+		if (item->kind == CHAT_ITEM_OWN)
+			carry_out_own(chat, item);
+		else
+			chat->options.post(chat->options.post_arg, item);
 	}
 	if (unit->job != NULL)
 		chat_job_start(chat, unit->job);
@@ -260,6 +324,12 @@ bool chat_unit_end(struct chat *chat, bool unanswered, struct chat_time now)
 	enum status status = STATUS_OK;
 	uint64_t guest = 0;
 
+	if (unit->at_once) {
+		assert(chat->entry_count == 0 && unit->undo_count == 0);
+		chat->unit = NULL;
+		release(chat, unit);
+		return true;
+	}
 	unit->ticket = ++chat->next_ticket;
 	if (chat->entry_count > 0 || unit->undo_count > 0 || unit->trim_count > 0 || unit->broken)
 		status = unit->broken ? STATUS_NOMEM : append(chat, unit);
@@ -355,21 +425,6 @@ static void cut_off(struct chat *chat, struct chat_session *session)
 		session->finish_item = NULL;
 	}
 	session->finishing = true;
-}
-
-static struct chat_item *item_new(enum chat_item_kind kind, unsigned worker, void *conn,
-    struct blob *line)
-{
-	struct chat_item *item = malloc(sizeof *item);
-
-	if (item != NULL)
-		*item = (struct chat_item){
-		    .kind = (unsigned char)kind,
-		    .worker = worker,
-		    .conn = conn,
-		    .line = line != NULL ? blob_ref(line) : NULL,
-		};
-	return item;
 }
 
 void chat_cut_off_now(struct chat *chat, struct chat_session *session)
@@ -472,6 +527,62 @@ bool chat_tell_all(struct chat *chat, struct blob *line)
 		first = next;
 	}
 	return true;
+}
+
+static struct own_item *own_new(const struct chat_conv *conv, struct blob *line)
+{
+	struct own_item *own = calloc(1, sizeof *own);
+
+	if (own == NULL)
+		return NULL;
+	own->item.kind = CHAT_ITEM_OWN;
+	own->item.line = blob_ref(line);
+	own->conv = conv->id;
+	return own;
+}
+
+void chat_tell_pair(struct chat *chat, const struct chat_pair *pair, struct blob *line)
+{
+	struct own_item *own = line != NULL ? own_new(&pair->conv, line) : NULL;
+
+	if (own == NULL) {
+		chat_tell_user(chat, pair->user[0], NULL);
+		chat_tell_user(chat, pair->user[1], NULL);
+		return;
+	}
+	own->user[0] = pair->user[0]->id;
+	own->user[1] = pair->user[1]->id;
+	put_last(chat->unit, &own->item);
+}
+
+void chat_tell_tail(struct chat *chat, const struct chat_conv *conv, int64_t seq,
+    struct blob *line)
+{
+	struct own_item *own = line != NULL ? own_new(conv, line) : NULL;
+
+	/* Without it there is a gap in the tail, and it will not be used. */
+	if (own == NULL)
+		return;
+	own->seq = seq;
+	put_last(chat->unit, &own->item);
+}
+
+bool chat_tell_paced(struct chat *chat, struct chat_session *session, struct blob *lines)
+{
+	struct chat_item *item = NULL;
+
+	if (lines != NULL)
+		item = tell_one(chat, CHAT_ITEM_LINE, session, lines);
+	else
+		cut_off(chat, session);
+	if (item != NULL)
+		item->paced = true;
+	return item != NULL;
+}
+
+void chat_tell_end(struct chat *chat, struct chat_session *session)
+{
+	cut_off(chat, session);
 }
 
 void chat_tell_attach(struct chat *chat, struct chat_session *session, struct chat_room *room)

@@ -231,6 +231,7 @@ void chat_room_free(struct chat *chat, struct chat_room *room)
 	tree_remove(&chat->rooms, &room->node);
 	if (!room->is_private)
 		tree_remove(&chat->listed, &room->listed);
+	chat_tail_free(&room->conv);
 	tree_remove(&chat->convs, &room->conv.node);
 	give_slot(chat, room);
 	free(room->topic);
@@ -376,6 +377,23 @@ static bool touch_all(struct chat *chat, struct chat_room *room)
 	       (!room->conv.kept || chat_trim(chat, room->conv.id, INT64_MAX));
 }
 
+/* Takes the member out, whose record has been touched. */
+static void take_out(struct chat *chat, struct chat_member *member)
+{
+	struct chat_room *room = member->room;
+	struct chat_user *user = member->user;
+
+	for (struct list *at = user->sessions.next; at != &user->sessions; at = at->next) {
+		struct chat_session *session = list_entry(at, struct chat_session, in_user);
+
+		if (chat_session_attached(session, room->conv.id))
+			chat_tell_detach(chat, session, room);
+		chat_replay_tell_gone(chat, session, &room->conv);
+	}
+	chat_member_free(member);
+	chat_replay_let_go(chat, user, room->conv.id);
+}
+
 bool chat_room_end(struct chat *chat, struct chat_room *room)
 {
 	/* The room is touched behind its members: on the way back it has to be there first. */
@@ -384,15 +402,8 @@ bool chat_room_end(struct chat *chat, struct chat_room *room)
 			return false;
 	if (!touch_all(chat, room))
 		return false;
-	while (!list_is_empty(&room->by_age)) {
-		struct chat_member *member =
-		    list_entry(room->by_age.next, struct chat_member, age);
-		struct list *sessions = &member->user->sessions;
-
-		for (struct list *at = sessions->next; at != sessions; at = at->next)
-			chat_tell_detach(chat, list_entry(at, struct chat_session, in_user), room);
-		chat_member_free(member);
-	}
+	while (!list_is_empty(&room->by_age))
+		take_out(chat, list_entry(room->by_age.next, struct chat_member, age));
 	chat_room_free(chat, room);
 	return true;
 }
@@ -406,9 +417,7 @@ bool chat_room_remove(struct chat *chat, struct chat_member *member, struct chat
 
 	if (!chat_touch_member(chat, room, user) || (last && !touch_all(chat, room)))
 		return false;
-	for (struct list *at = user->sessions.next; at != &user->sessions; at = at->next)
-		chat_tell_detach(chat, list_entry(at, struct chat_session, in_user), room);
-	chat_member_free(member);
+	take_out(chat, member);
 	if (last)
 		chat_room_free(chat, room);
 	else if (room->owner_count == 0)

@@ -25,6 +25,7 @@ void chat_session_forget(struct chat_session *session)
 	free(session->gone_item);
 	free(session->close_unit);
 	free(session->device);
+	free(session->replay);
 	free(session);
 }
 
@@ -134,6 +135,8 @@ static void count_in_rooms(struct chat_session *session, bool in)
 
 void chat_session_unlink(struct chat *chat, struct chat_session *session)
 {
+	chat_replay_free(chat, session);
+	session->entered = false;
 	/* CHAT_ITEM_GONE ends the attachments at the worker. */
 	count_in_rooms(session, false);
 	list_remove(&session->in_user);
@@ -147,14 +150,21 @@ bool chat_session_enter(struct chat_call *call, struct chat_user *user)
 {
 	struct chat *chat = call->chat;
 	struct chat_session *session = call->session;
-	struct chat_undo *step = chat_undo_step(chat, CHAT_UNDO_LOGIN);
+	struct chat_undo *step;
 
+	call->user = user;
+	if (!chat_replay_make(call)) {
+		chat->unit->broken = true;
+		return false;
+	}
+	step = chat_undo_step(chat, CHAT_UNDO_LOGIN);
 	if (step == NULL) {
+		chat_replay_free(chat, session);
 		chat->unit->broken = true;
 		return chat_refuse_memory(call);
 	}
 	step->session = session;
-	session->user = call->user = user;
+	session->user = user;
 	list_put(&user->sessions, &session->in_user);
 	user->session_count++;
 	chat->logged_in++;
@@ -162,12 +172,16 @@ bool chat_session_enter(struct chat_call *call, struct chat_user *user)
 	count_in_rooms(session, true);
 	chat_tell_login(chat, session);
 	for (struct tree_node *node = tree_first(&user->memberships); node != NULL;
-	     node = tree_next(node))
-		chat_tell_attach(chat, session,
-		    tree_entry(node, struct chat_member, in_user)->room);
+	     node = tree_next(node)) {
+		struct chat_room *room = tree_entry(node, struct chat_member, in_user)->room;
+
+		if (chat_session_attached(session, room->conv.id))
+			chat_tell_attach(chat, session, room);
+	}
 	tell_devices(chat, session, user, true);
 	if (user->session_count == 1)
 		chat_presence_changed(chat, user, call->now);
+	chat_replay_begin(call);
 	return true;
 }
 

@@ -267,6 +267,7 @@ static void take_back(struct chat *chat, const struct chat_undo *step)
 	struct slice key = slice_make(step->bytes, step->key_len);
 	struct slice old = slice_make(step->bytes + step->key_len, step->old_len);
 	struct chat_user *user;
+	struct chat_conv *conv;
 
 	switch ((enum chat_undo_kind)step->kind) {
 	case CHAT_UNDO_RECORD:
@@ -289,6 +290,18 @@ static void take_back(struct chat *chat, const struct chat_undo *step)
 		break;
 	case CHAT_UNDO_CHANGE:
 		chat_change_undone(chat, step);
+		break;
+	case CHAT_UNDO_FIRST:
+		conv = chat_conv_find(chat, step->id);
+		if (conv != NULL)
+			conv->first = step->seq;
+		break;
+	case CHAT_UNDO_SYNC:
+		chat_replay_free(chat, step->session);
+		break;
+	case CHAT_UNDO_GONE:
+		/* It is in it again, but no longer in its replay: its client comes back. */
+		chat_cut_off_now(chat, step->session);
 		break;
 	case CHAT_UNDO_SLOT:
 		chat->undone_room = step->id;

@@ -127,6 +127,7 @@ struct chat_pair *chat_pair_make(struct chat *chat, struct chat_user *a, struct 
 
 void chat_pair_free(struct chat *chat, struct chat_pair *pair)
 {
+	chat_tail_free(&pair->conv);
 	tree_remove(&chat->convs, &pair->conv.node);
 	tree_remove(&pair->user[0]->pairs, &pair->end[0].node);
 	if (pair->user[0] != pair->user[1])

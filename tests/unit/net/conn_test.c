@@ -21,6 +21,7 @@ struct end {
 	unsigned pause_after;	/* pauses after so many lines; 0: never */
 	bool in_order;		/* each line is the number of those before it */
 	size_t bytes;
+	unsigned drained;
 	struct error why;
 	char last[64];
 };
@@ -124,8 +125,16 @@ static void on_end(void *arg, struct conn *conn, const struct error *why, bool o
 	end->conn = NULL;
 }
 
+static void on_drained(void *arg, struct conn *conn)
+{
+	struct end *end = arg;
+
+	CHECK(conn_backlog(conn) <= 65536);
+	end->drained++;
+}
+
 static const struct conn_handlers handlers = {
-    on_open, on_line, on_line_too_long, on_peer_done, on_timer, on_end};
+    on_open, on_line, on_line_too_long, on_peer_done, on_timer, on_end, on_drained};
 
 static void on_wake(void *arg)
 {
@@ -328,9 +337,15 @@ TEST(conn__pause__slow_reader_loses_nothing)
 		quiet = conn_backlog(client.conn) >= before && before >= 4000000 ? quiet + 1 : 0;
 	}
 	CHECK_INT(server.lines, 0);
+	conn_tell_drained(client.conn, 65536);
+	loop_run_once(loop, 0);
+	CHECK_INT(client.drained, 0);
 	conn_resume(server.conn);
 	RUN_UNTIL(server.lines == sent);
 	CHECK_INT(conn_backlog(client.conn), 0);
+	CHECK_INT(client.drained, 1);
+	conn_tell_drained(client.conn, 65536); /* with nothing waiting, in this turn */
+	RUN_UNTIL(client.drained == 2);
 	finish_both();
 }
 

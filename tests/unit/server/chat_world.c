@@ -77,6 +77,7 @@ static void post(void *arg, struct chat_item *item)
 	case CHAT_ITEM_LINE:
 		put_line(session, item->line);
 		session->answers += item->answers;
+		session->paced |= item->paced;
 		break;
 	case CHAT_ITEM_ROOM:
 		send_to_room(world, item);
@@ -100,6 +101,9 @@ static void post(void *arg, struct chat_item *item)
 		break;
 	case CHAT_ITEM_GONE:
 		session->gone = true;
+		break;
+	case CHAT_ITEM_OWN:
+		CHECK(!"an item of the core's own");
 		break;
 	}
 	chat_item_free(item);
@@ -266,9 +270,28 @@ bool world_end_job(struct world *world)
 	return true;
 }
 
+bool world_drain(struct world *world, unsigned session)
+{
+	struct world_session *s = &world->session[session];
+
+	if (!s->paced || s->session == NULL)
+		return false;
+	s->paced = false;
+	chat_session_drained(world->chat, s->session);
+	return true;
+}
+
+static bool drain_one(struct world *world)
+{
+	for (unsigned i = 0; i < world->count; i++)
+		if (!world->session[i].slow && world_drain(world, i))
+			return true;
+	return false;
+}
+
 void world_work(struct world *world)
 {
-	while (world_end_job(world) || world_run_job(world))
+	while (world_end_job(world) || world_run_job(world) || drain_one(world))
 		;
 }
 

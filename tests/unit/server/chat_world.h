@@ -18,6 +18,8 @@ struct world_session {
 	unsigned answers;  /* requests that were answered */
 	uint64_t user;
 	bool finished, gone;
+	bool paced; /* an item wants world_drain; world_work does it, too, unless it is */
+	bool slow;
 	uint32_t rooms[64];
 	unsigned room_count;
 };
@@ -76,6 +78,8 @@ void world_fail(struct world *world, enum status status);
 bool world_run_job(struct world *world);
 bool world_end_job(struct world *world);
 void world_work(struct world *world);
+/* The connection has taken what was paced; false if nothing was. */
+bool world_drain(struct world *world, unsigned session);
 
 /* Lets time pass. */
 void world_wait(struct world *world, int64_t ms);
