@@ -403,8 +403,9 @@ bool chat_drop_record(struct chat *chat, enum store_table table, struct slice ke
 bool chat_trim(struct chat *chat, uint64_t conversation, int64_t seq);
 /* A step of another kind, zeroed; NULL without memory. */
 struct chat_undo *chat_undo_step(struct chat *chat, enum chat_undo_kind kind);
-/* Takes everything back that the unit did, in the reverse order. */
-void chat_undo_unit(struct chat *chat, struct chat_unit *unit);
+/* Takes everything back that the unit did, in the reverse order. `all`: all units before it that
+ * have not left go the same way. */
+void chat_undo_unit(struct chat *chat, struct chat_unit *unit, bool all);
 void chat_undo_release(struct chat_unit *unit);
 
 /* --- record.c: what the state is as keyed records --------------------------------------------- */
