@@ -346,6 +346,10 @@ bool cmd_role(struct chat_call *call)
 		return chat_refuse(call, PROTO_ERR_not_allowed,
 		    "%s is the last owner of %s; name another first", target->user->name,
 		    room->name);
+	/* A guest goes without being asked, and would leave it without an owner. */
+	if (role == CHAT_ROLE_OWNER && target->user->guest && !room->by_guest)
+		return chat_refuse(call, PROTO_ERR_not_allowed,
+		    "%s is a guest, and cannot own a room that stays", target->user->name);
 	if (!chat_touch_member(call->chat, room, target->user))
 		return chat_refuse_memory(call);
 	chat_member_set_role(target, role);
