@@ -203,7 +203,10 @@ static void step_time(struct sim *sim)
 {
 	unsigned kind = sim_draw(sim, 40);
 
-	pass_time(sim, kind == 0 ? SIM_DAY_MS / 24 * 25 : kind < 4 ? 20000 : sim_draw(sim, 3000));
+	pass_time(sim, kind == 0   ? SIM_DAY_MS / 24 * 25
+		       : kind == 1 ? SIM_DAY_MS * 8
+		       : kind < 5  ? 20000
+				   : sim_draw(sim, 3000));
 	if (sim->backwards)
 		sim->now.unix_ms -= sim_draw(sim, 5000);
 	while (chat_tick(sim->chat, sim->now))
@@ -337,7 +340,7 @@ static void draw_world(struct sim *sim)
 	sim->room_count = 1 + sim_draw(sim, SIM_ROOMS);
 	for (unsigned i = 0; i < sim->room_count; i++)
 		snprintf(sim->room[i], sizeof sim->room[i], "room%u", i);
-	sim->steps = 50 + sim_draw(sim, 350);
+	sim->steps = 100 + sim_draw(sim, 600);
 	sim->backwards = sim_draw(sim, 10) == 0;
 	sim->store->immediate = sim_draw(sim, 4) == 0;
 	sim->odds.act = 400;
@@ -400,9 +403,11 @@ static void tell_totals(void)
 	printf("%" PRIu64 " steps, %" PRIu64 " requests (%" PRIu64 " ok, %" PRIu64
 	       " refused, of them %" PRIu64 " unavailable), %" PRIu64 " entries, %" PRIu64
 	       " events, %" PRIu64 " quiet moments, %" PRIu64 " failures, %" PRIu64
-	       " crashes, %" PRIu64 " cuts\n",
+	       " crashes, %" PRIu64 " cuts, %" PRIu64 " replayed, %" PRIu64 " skipped, %" PRIu64
+	       " gone, %" PRIu64 " synced, %" PRIu64 " changes, %" PRIu64 " listed\n",
 	    t->steps, t->requests, t->oks, t->refusals, t->unavailable, t->entries, t->events,
-	    t->quiet, t->failures, t->crashes, t->cuts);
+	    t->quiet, t->failures, t->crashes, t->cuts, t->replayed, t->skipped, t->gone,
+	    t->synced, t->changes, t->listed);
 	for (int i = 0; i < PROTO_CMD_COUNT; i++)
 		if (t->ok_of[i] > 0)
 			printf("%s %" PRIu64 "  ", proto_cmd_row((enum proto_cmd)i)->name,

@@ -7,6 +7,8 @@
  * sim_act.c   what people do: requests, as lines
  * sim_line.c  what comes out of the core, as the workers would pass it on, and what a client may
  *	       and may not see in it
+ * sim_replay.c  the same for what was missed
+ * sim_history.c  the same for what is asked for
  * sim_log.c   what is committed: does each entry follow from those before, and had its author the
  *	       right to it?
  * sim_state.c quiet moments: is the core's state what the store has?
@@ -26,6 +28,7 @@
 #define SIM_DEVICES 20
 #define SIM_SENDS 512 /* in one run */
 #define SIM_ASKED 16  /* requests of a connection without an answer */
+#define SIM_REPLAYS (SIM_ROOMS * 2 + SIM_USERS + SIM_GUESTS)
 #define SIM_WORKERS 2
 #define SIM_DAY_MS INT64_C(86400000)
 
@@ -51,8 +54,12 @@ struct sim_asked {
 	enum proto_cmd cmd;
 	int send;	/* its place in sim->send, or -1 */
 	bool forbidden; /* must not be answered with ok */
+	bool may_be_ahead; /* of a room that is another one by now */
+	bool replay;	/* conn->replay is what it asks for */
 	bool free_of_disk; /* must not be `unavailable` */
 	char room[80];
+	uint64_t conv; /* whose history it wants, and what had been told of it; or 0 */
+	size_t told;
 };
 
 /* A room in which a connection is, to its worker. */
@@ -67,6 +74,20 @@ struct sim_slot {
 struct sim_pair {
 	uint64_t conv;
 	int64_t last;
+};
+
+/* What a login or sync with `since` has to bring. */
+struct sim_replay {
+	uint64_t conv;
+	char where[80];
+	int64_t last; /* the newest that came, or that was there before */
+	int64_t upto; /* of a sync: as far as it goes at least */
+	bool gone;
+};
+
+struct sim_known {
+	char where[80];
+	int64_t seq;
 };
 
 struct sim_conn {
@@ -85,12 +106,18 @@ struct sim_conn {
 	unsigned pair_count;
 	struct sim_asked asked[SIM_ASKED];
 	unsigned asked_count;
+	bool replaying, live; /* until `synced`; `live`: a sync */
+	struct sim_replay replay[SIM_REPLAYS];
+	unsigned replay_count;
+	bool replay_begun; /* the reply was there: what is gone is gone from this one */
 };
 
 struct sim_device {
 	unsigned user; /* its place in sim->user */
 	struct sim_conn *conn; /* or NULL */
 	bool logged_in;	       /* as it knows */
+	struct sim_known known[SIM_REPLAYS]; /* what it has seen, over all connections */
+	unsigned known_count;
 };
 
 struct sim_user {
@@ -105,7 +132,7 @@ struct sim_job {
 
 /* How often what happens, differently for each seed. */
 struct sim_odds {
-	unsigned act, commit, report, job, tick, fault, crash, cut, nonce;
+	unsigned act, commit, report, job, tick, fault, crash, cut, nonce, since;
 };
 
 struct sim {
@@ -139,7 +166,7 @@ struct sim {
 /* Over all seeds of a run: how much of what was there, so that one sees what is tested. */
 struct sim_totals {
 	uint64_t steps, requests, oks, refusals, unavailable, events, entries, crashes, failures,
-	    quiet, cuts, replays, ok_of[PROTO_CMD_COUNT];
+	    quiet, cuts, replayed, skipped, gone, synced, changes, listed, ok_of[PROTO_CMD_COUNT];
 };
 extern struct sim_totals sim_totals;
 
@@ -165,7 +192,27 @@ void sim_cut(struct sim *sim, struct sim_conn *conn);
 
 /* sim_line.c */
 void sim_post(void *arg, struct chat_item *item);
+void sim_follow_pair(const struct sim *sim, struct sim_conn *conn, uint64_t conv, int64_t seq);
 void sim_check_quiet_conn(const struct sim *sim, const struct sim_conn *conn);
+
+/* sim_history.c */
+void sim_check_history(struct sim *sim, const struct sim_conn *conn,
+    const struct sim_asked *asked, const struct json *root);
+
+/* sim_replay.c */
+/* Before a login or sync with `since`: where each conversation has to go on. */
+void sim_replay_begin(struct sim *sim, struct sim_conn *conn, const struct json *since, bool live);
+/* NULL if the conversation is not in the replay. */
+struct sim_replay *sim_replay_find(struct sim_conn *conn, uint64_t conv);
+void sim_replay_entry(struct sim *sim, struct sim_conn *conn, const struct sim_conv *conv,
+    int64_t seq);
+/* `skipped`, `gone` and `synced`. */
+void sim_replay_event(struct sim *sim, struct sim_conn *conn, struct slice name,
+    const struct json *root);
+void sim_know(struct sim_conn *conn, struct slice where, int64_t seq);
+void sim_forget(struct sim_conn *conn, struct slice where);
+/* Appends what `since` is to be. */
+void sim_put_since(struct sim *sim, const struct sim_device *device);
 
 /* sim_log.c */
 void sim_on_entry(void *arg, struct sim_conv *conv, const struct store_entry *entry);

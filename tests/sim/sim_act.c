@@ -40,8 +40,16 @@ static bool role_forbids(struct sim *sim, const struct chat_right *right,
 		return other == NULL || other->role >= member->role;
 	case CHAT_TARGET_BELOW_OR_OUTSIDE:
 		return other != NULL && other->role >= member->role;
+	default: /* about a message: sim_log.c sees whose it is */
+		return false;
 	}
-	return true;
+}
+
+/* Is it for those only who are not muted? */
+static bool is_said(enum proto_cmd cmd)
+{
+	return cmd == PROTO_CMD_send || cmd == PROTO_CMD_typing || cmd == PROTO_CMD_edit ||
+	       cmd == PROTO_CMD_react;
 }
 
 /* Must this not be answered with ok, as things are now? */
@@ -60,28 +68,29 @@ static bool is_forbidden(struct sim *sim, const struct sim_conn *conn,
 
 	if (user == NULL || again || request->cmd == PROTO_CMD_create)
 		return false;
-	if (to.len > 0 && request->cmd != PROTO_CMD_history)
+	if (to.len > 0)
 		return other == NULL || ((request->cmd == PROTO_CMD_send ||
 					     request->cmd == PROTO_CMD_typing) &&
 					    tree_find(&other->blocks, user->node.key) != NULL);
-	if (name.len == 0 || room == NULL)
+	if (name.len == 0)
+		return false;
+	if (room == NULL)
 		return right != NULL;
 	member = chat_member_find(user, name);
 	sanction = tree_entry(tree_find(&room->sanctions, user->node.key), struct chat_sanction,
 	    node);
 	hidden = room->is_private && member == NULL && chat_invite_find(room, user) == NULL;
-	if (right != NULL)
-		return member == NULL ||
-		       role_forbids(sim, right, member, field_named(request, "user")->text);
 	if (request->cmd == PROTO_CMD_room)
 		return hidden;
 	if (request->cmd == PROTO_CMD_join)
 		return hidden || (member == NULL && user->guest && !room->guests) ||
 		       (member == NULL && sanction != NULL &&
 			   sanction->ban.until_ms > sim->now.unix_ms);
-	return member == NULL ||
-	       ((request->cmd == PROTO_CMD_send || request->cmd == PROTO_CMD_typing) &&
-		   sanction != NULL && sanction->mute.until_ms > sim->now.unix_ms);
+	if (member == NULL ||
+	    (right != NULL && role_forbids(sim, right, member, field_named(request, "user")->text)))
+		return true;
+	return is_said(request->cmd) && sanction != NULL &&
+	       sanction->mute.until_ms > sim->now.unix_ms;
 }
 
 /* PROTOCOL.md, 7.4: a stopped disk does not stop what is not stored. */
@@ -107,6 +116,19 @@ static bool needs_no_disk(const struct sim *sim, const struct request *request)
 	default:
 		return false;
 	}
+}
+
+static uint64_t conv_of(struct sim *sim, const struct sim_conn *conn,
+    const struct request *request)
+{
+	const struct chat_room *room =
+	    chat_room_find(sim->chat, field_named(request, "room")->text);
+	struct chat_user *other = chat_user_find(sim->chat, field_named(request, "to")->text);
+	const struct chat_pair *pair = NULL;
+
+	if (conn->session->user != NULL && other != NULL)
+		pair = chat_pair_find(conn->session->user, other);
+	return room != NULL ? room->conv.id : pair != NULL ? pair->conv.id : 0;
 }
 
 static bool holds_next(enum proto_cmd cmd)
@@ -135,8 +157,17 @@ static void ask(struct sim *sim, struct sim_conn *conn, int send)
 	    .send = send,
 	    .forbidden =
 		is_forbidden(sim, conn, &request, send >= 0 && sim->send[send].attempts > 0),
+	    .conv = cmd == PROTO_CMD_history ? conv_of(sim, conn, &request) : 0,
+	    .may_be_ahead = cmd == PROTO_CMD_read,
 	    .free_of_disk = needs_no_disk(sim, &request),
 	};
+	if (asked->conv != 0 && sim_store_find(sim->store, asked->conv) != NULL)
+		asked->told = sim_store_find(sim->store, asked->conv)->told;
+	if (field_named(&request, "since")->present && !conn->replaying) {
+		asked->replay = true;
+		sim_replay_begin(sim, conn, field_named(&request, "since")->value,
+		    cmd == PROTO_CMD_sync);
+	}
 	str_copy(asked->room, sizeof asked->room, field_named(&request, "room")->text);
 	if (request.id.kind != REQUEST_ID_NONE)
 		conn->asked_count++;
@@ -206,10 +237,20 @@ static void open_conn(struct sim *sim, struct sim_device *device)
 
 static void log_in(struct sim *sim, struct sim_conn *conn)
 {
-	if (conn->guest)
+	if (conn->guest) {
 		say(sim, conn, "\"cmd\":\"login\",\"user\":\"%s\"", conn->name);
-	else
-		say(sim, conn, "\"cmd\":\"login\",\"device\":\"d\"");
+		return;
+	}
+	begin(sim);
+	buf_put_str(&sim->line, "\"cmd\":\"login\",\"device\":\"d\"");
+	if (sim_draw(sim, 5) == 0)
+		buf_put_str(&sim->line, ",\"remember\":true");
+	if (sim_draw(sim, 100) < sim->odds.since) {
+		buf_put_str(&sim->line, ",\"since\":");
+		sim_put_since(sim, conn->device);
+	}
+	buf_put_str(&sim->line, "}");
+	ask(sim, conn, -1);
 }
 
 void sim_cut(struct sim *sim, struct sim_conn *conn)
@@ -373,6 +414,7 @@ static void do_set(struct sim *sim, struct sim_conn *conn)
 {
 	static const char *const settings[] = {"\"topic\":\"new\"", "\"topic\":\"\"",
 	    "\"private\":true", "\"private\":false", "\"guests\":true", "\"visible\":\"joined\"",
+	    "\"visible\":\"joined\"", "\"history\":7",
 	    "\"visible\":\"all\"", "\"slow\":2", "\"slow\":0", "\"title\":\"T\""};
 	const char *room = own_room(sim, conn);
 
@@ -420,6 +462,101 @@ static void do_look(struct sim *sim, struct sim_conn *conn)
 		    room);
 }
 
+/* A message that this user has seen, mostly; `ret_to`: "room" or "to". */
+static int64_t any_target(struct sim *sim, const struct sim_conn *conn, const char **ret_to,
+    const char **ret_where)
+{
+	const struct sim_device *device = conn->device;
+	const struct sim_send *send = NULL;
+	const struct sim_known *known;
+
+	if (sim->send_count > 0)
+		send = &sim->send[sim->send_count - 1 -
+				  sim_draw(sim, sim->send_count < 12 ? sim->send_count : 12)];
+	if (send != NULL && send->stored_in != 0 &&
+	    (send->where[0] != '@' || send->user == device->user)) {
+		*ret_to = send->where[0] == '@' ? "to" : "room";
+		*ret_where = send->where + (send->where[0] == '@');
+		return send->stored_seq;
+	}
+	if (device->known_count == 0)
+		return 0;
+	known = &device->known[sim_draw(sim, device->known_count)];
+	*ret_to = known->where[0] == '@' ? "to" : "room";
+	*ret_where = known->where + (known->where[0] == '@');
+	return known->seq > 0 ? 1 + (int64_t)sim_draw(sim, (unsigned)known->seq) : 0;
+}
+
+static void do_change(struct sim *sim, struct sim_conn *conn)
+{
+	static const char *const cmds[] = {"edit", "edit", "react", "react", "unreact", "pin",
+	    "unpin", "delete"};
+	const char *to, *where;
+	int64_t target = any_target(sim, conn, &to, &where);
+	unsigned cmd = sim_draw(sim, 8);
+
+	if (target == 0 || (to[0] == 't' && cmd >= 5 && cmd <= 6))
+		return;
+	begin(sim);
+	buf_put_fmt(&sim->line, "\"cmd\":\"%s\",\"%s\":\"%s\",\"target\":%lld", cmds[cmd], to,
+	    where, (long long)target);
+	if (cmd < 2)
+		buf_put_fmt(&sim->line, ",\"text\":\"e%u\"", sim_draw(sim, 3));
+	else if (cmd < 5)
+		buf_put_fmt(&sim->line, ",\"emoji\":\"+%u\"", sim_draw(sim, 2));
+	buf_put_str(&sim->line, "}");
+	ask(sim, conn, -1);
+}
+
+static void do_history(struct sim *sim, struct sim_conn *conn)
+{
+	static const char *const marks[] = {"before", "after", "around"};
+	const char *to, *where;
+	int64_t target = any_target(sim, conn, &to, &where);
+
+	if (target == 0)
+		return;
+	begin(sim);
+	buf_put_fmt(&sim->line, "\"cmd\":\"history\",\"%s\":\"%s\"", to, where);
+	if (sim_draw(sim, 2))
+		buf_put_fmt(&sim->line, ",\"%s\":%lld", marks[sim_draw(sim, 3)],
+		    (long long)target);
+	if (sim_draw(sim, 2))
+		buf_put_fmt(&sim->line, ",\"limit\":%u", 1 + sim_draw(sim, 8));
+	if (sim_draw(sim, 3) == 0)
+		buf_put_str(&sim->line, ",\"events\":true");
+	buf_put_str(&sim->line, "}");
+	ask(sim, conn, -1);
+}
+
+static void do_search(struct sim *sim, struct sim_conn *conn)
+{
+	unsigned kind = sim_draw(sim, 3);
+
+	if (kind == 0)
+		say(sim, conn, "\"cmd\":\"pins\",\"room\":\"%s\"", own_room(sim, conn));
+	else if (kind == 1)
+		say(sim, conn, "\"cmd\":\"search\",\"query\":\"e1\"");
+	else
+		say(sim, conn, "\"cmd\":\"search\",\"query\":\"m1\",\"room\":\"%s\"",
+		    own_room(sim, conn));
+}
+
+static void do_read(struct sim *sim, struct sim_conn *conn)
+{
+	const struct sim_known *known;
+
+	if (conn->device->known_count == 0)
+		return;
+	known = &conn->device->known[sim_draw(sim, conn->device->known_count)];
+	if (sim_draw(sim, 4) == 0)
+		say(sim, conn, "\"cmd\":\"unread\"");
+	else
+		say(sim, conn, "\"cmd\":\"read\",\"%s\":\"%s\",\"seq\":%lld",
+		    known->where[0] == '@' ? "to" : "room", known->where + (known->where[0] == '@'),
+		    (long long)known->seq);
+}
+
 static void do_quit(struct sim *sim, struct sim_conn *conn)
 {
 	const struct chat_user *user = conn->session->user;
@@ -455,6 +592,10 @@ static void act_on(struct sim *sim, struct sim_conn *conn)
 	    {2, do_block},
 	    {5, do_passing},
 	    {3, do_look},
+	    {14, do_change},
+	    {4, do_history},
+	    {1, do_search},
+	    {4, do_read},
 	    {1, do_quit},
 	    {3, do_cut},
 	};

@@ -9,13 +9,33 @@
 
 /* --- Which entry is it? --------------------------------------------------------------------- */
 
+/* In a replay a text that was deleted is not there, as soon as others know that. */
+static bool is_told_erased(const struct sim_conv *conv, const struct sim_entry *entry)
+{
+	return entry->erased && (size_t)entry->erased_by <= conv->told;
+}
+
 static bool is_entry(struct sim *sim, const struct sim_conv *conv, int64_t seq,
     const struct chat_place *place, struct slice line, bool replay)
 {
+	const struct sim_entry *stored;
+	struct store_entry entry;
+
 	if (seq < 1 || (size_t)seq > conv->told)
 		return false;
+	stored = &conv->entry[seq - 1];
+	entry = stored->entry;
+	if (!replay || !is_told_erased(conv, stored)) {
+		buf_clear(&sim->expected);
+		chat_put_event(&sim->expected, place, &entry, replay);
+		if (slice_equal(buf_slice(&sim->expected), line))
+			return true;
+	}
+	if (!replay || !stored->erased)
+		return false;
+	entry.text = slice_make("", 0);
 	buf_clear(&sim->expected);
-	chat_put_event(&sim->expected, place, &conv->entry[seq - 1].entry, replay);
+	chat_put_event(&sim->expected, place, &entry, replay);
 	return slice_equal(buf_slice(&sim->expected), line);
 }
 
@@ -56,25 +76,26 @@ static bool is_guest_name(const struct sim *sim, struct slice name)
 	return false;
 }
 
-static void place_of_pair(const struct sim *sim, const struct sim_conv *conv,
-    struct slice from, struct slice to, struct chat_place *place)
+/* Only accounts have pairs that are kept. */
+static void put_name(const struct sim *sim, uint64_t user, char to[PROTO_USER_MAX + 1])
 {
 	const struct sim_record *record;
 	struct chat_id_key key;
 
-	*place = (struct chat_place){.room = "", .id = {conv->pair[0], conv->pair[1]}};
-	chat_id_key(&key, conv->pair[0]);
+	chat_id_key(&key, user);
 	record = tree_entry(tree_find(&sim->store->table[STORE_USERS],
 				slice_make((char *)key.bytes, 8)),
 	    struct sim_record, node);
-	if (record == NULL || !slice_equal(sim_text_of(record->value, "name"), from)) {
-		struct slice other = from;
+	if (record != NULL)
+		str_copy(to, PROTO_USER_MAX + 1, sim_text_of(record->value, "name"));
+}
 
-		from = to;
-		to = other;
-	}
-	str_copy(place->user[0], sizeof place->user[0], from);
-	str_copy(place->user[1], sizeof place->user[1], to);
+static void place_of_pair(const struct sim *sim, const struct sim_conv *conv,
+    struct chat_place *place)
+{
+	*place = (struct chat_place){.room = "", .id = {conv->pair[0], conv->pair[1]}};
+	put_name(sim, conv->pair[0], place->user[0]);
+	put_name(sim, conv->pair[1], place->user[1]);
 }
 
 static struct sim_conv *find_pair(struct sim *sim, uint64_t user, struct slice from,
@@ -86,7 +107,7 @@ static struct sim_conv *find_pair(struct sim *sim, uint64_t user, struct slice f
 
 		if (conv->pair[0] != user && conv->pair[1] != user)
 			continue;
-		place_of_pair(sim, conv, from, to, &place);
+		place_of_pair(sim, conv, &place);
 		if (is_entry(sim, conv, seq, &place, line, replay))
 			return conv;
 	}
@@ -108,7 +129,7 @@ static void follow_room(const struct sim *sim, const struct sim_conn *conn, stru
 	slot->last = seq;
 }
 
-static void follow_pair(const struct sim *sim, struct sim_conn *conn, uint64_t conv, int64_t seq)
+void sim_follow_pair(const struct sim *sim, struct sim_conn *conn, uint64_t conv, int64_t seq)
 {
 	unsigned i;
 
@@ -177,28 +198,64 @@ static void take_room_event(const struct sim *sim, struct sim_conn *conn, struct
 		    event->line.ptr);
 	if (slot != NULL)
 		follow_room(sim, conn, slot, event->seq);
+	if (event->conv != NULL)
+		sim_know(conn, event->room, event->seq);
+	if (slice_is(event->name, "destroyed"))
+		sim_forget(conn, event->room);
 	if (slice_is(event->name, "message"))
 		check_reply_first(sim, conn, event);
 }
 
-static void take_own_event(struct sim *sim, struct sim_conn *conn, struct event *event)
+static void take_replayed(struct sim *sim, struct sim_conn *conn, const struct event *event)
 {
-	struct sim_conv *conv;
+	const struct sim_conv *conv;
 
-	sim_totals.events++;
-	if (event->seq == 0)
-		return;
-	if (event->room.len > 0)
-		sim_fail(sim, "%s gets a room's entry by itself: %.*s", conn->name,
+	sim_totals.replayed++;
+	conv = event->room.len > 0
+		   ? find_room(sim, event->room, event->seq, event->line, true)
+		   : find_pair(sim, conn->user, event->from, event->to, event->seq, event->line,
+			 true);
+	if (conv == NULL)
+		sim_fail(sim, "%s gets a replay of what is not kept: %.*s", conn->name,
 		    (int)event->line.len, event->line.ptr);
-	if (!slice_is(event->from, conn->name) && !slice_is(event->to, conn->name))
-		sim_fail(sim, "%s must not see: %.*s", conn->name, (int)event->line.len,
-		    event->line.ptr);
-	conv = find_pair(sim, conn->user, event->from, event->to, event->seq, event->line, false);
-	if (conv != NULL)
-		follow_pair(sim, conn, conv->id, event->seq);
+	sim_replay_entry(sim, conn, conv, event->seq);
+}
+
+static void take_pair_event(struct sim *sim, struct sim_conn *conn, const struct event *event)
+{
+	struct sim_conv *conv =
+	    find_pair(sim, conn->user, event->from, event->to, event->seq, event->line, false);
+	char where[80] = "@";
+
 	if (slice_is(event->name, "message"))
 		check_reply_first(sim, conn, event);
+	if (conv == NULL)
+		return;
+	sim_follow_pair(sim, conn, conv->id, event->seq);
+	str_copy(where + 1, sizeof where - 1,
+	    slice_is(event->from, conn->name) ? event->to : event->from);
+	sim_know(conn, slice_of(where), event->seq);
+}
+
+static void take_own_event(struct sim *sim, struct sim_conn *conn, const struct event *event,
+    const struct json *root)
+{
+	sim_totals.events++;
+	if (event->seq == 0) {
+		sim_replay_event(sim, conn, event->name, root);
+		return;
+	}
+	if (event->room.len == 0 && !slice_is(event->from, conn->name) &&
+	    !slice_is(event->to, conn->name))
+		sim_fail(sim, "%s must not see: %.*s", conn->name, (int)event->line.len,
+		    event->line.ptr);
+	if (event->replay)
+		take_replayed(sim, conn, event);
+	else if (event->room.len > 0)
+		sim_fail(sim, "%s gets a room's entry by itself: %.*s", conn->name,
+		    (int)event->line.len, event->line.ptr);
+	else
+		take_pair_event(sim, conn, event);
 }
 
 /* --- Replies -------------------------------------------------------------------------------- */
@@ -239,7 +296,8 @@ static void take_refusal(struct sim *sim, const struct sim_asked *asked,
 	bool unavailable = slice_is(message->error, "unavailable");
 
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-		if (slice_is(message->error, never[i]))
+		if (slice_is(message->error, never[i]) &&
+		    !((asked->replay || asked->may_be_ahead) && slice_is(message->error, "bad_field")))
 			sim_fail(sim, "%s is answered with %s: %.*s",
 			    proto_cmd_row(asked->cmd)->name, never[i], (int)message->text.len,
 			    message->text.ptr);
@@ -271,6 +329,12 @@ static void take_reply(struct sim *sim, struct sim_conn *conn, const struct mess
 	}
 	if (asked.cmd == PROTO_CMD_login && conn->device != NULL)
 		conn->device->logged_in = message->ok;
+	conn->replay_begun |= asked.replay;
+	if (asked.replay && !message->ok) {
+		conn->replaying = false;
+		if (conn->device != NULL && slice_is(message->error, "bad_field"))
+			conn->device->known_count = 0;
+	}
 	if (!message->ok) {
 		take_refusal(sim, &asked, message, conn->device != NULL);
 		return;
@@ -280,6 +344,8 @@ static void take_reply(struct sim *sim, struct sim_conn *conn, const struct mess
 	if (asked.forbidden)
 		sim_fail(sim, "%s may not do %s in %s, and did", conn->name,
 		    proto_cmd_row(asked.cmd)->name, asked.room);
+	if (asked.cmd == PROTO_CMD_history)
+		sim_check_history(sim, conn, &asked, message->root);
 	if (asked.send >= 0) {
 		check_acknowledged(sim, conn, &sim->send[asked.send], message);
 		sim->send[asked.send].done |= conn->device != NULL;
@@ -297,9 +363,8 @@ static void parse(const struct sim *sim, struct slice line, struct message *ret)
 		sim_fail(sim, "no client can read: %.*s", (int)line.len, line.ptr);
 }
 
-static void send_line(struct sim *sim, struct sim_conn *conn, const struct blob *blob)
+static void send_line(struct sim *sim, struct sim_conn *conn, struct slice line)
 {
-	struct slice line = blob_slice(blob);
 	struct message message;
 	struct event event;
 
@@ -309,9 +374,21 @@ static void send_line(struct sim *sim, struct sim_conn *conn, const struct blob 
 		take_reply(sim, conn, &message);
 	} else {
 		read_event(&event, &message, line);
-		take_own_event(sim, conn, &event);
+		take_own_event(sim, conn, &event, message.root);
 	}
 	message_release(&message);
+}
+
+/* A piece of a replay is many lines in one. */
+static void send_lines(struct sim *sim, struct sim_conn *conn, struct slice lines)
+{
+	while (lines.len > 0) {
+		const char *end = memchr(lines.ptr, '\n', lines.len);
+		size_t len = end != NULL ? (size_t)(end - lines.ptr) + 1 : lines.len;
+
+		send_line(sim, conn, slice_make(lines.ptr, len));
+		lines = slice_make(lines.ptr + len, lines.len - len);
+	}
 }
 
 static void send_to_room(struct sim *sim, const struct chat_item *item)
@@ -347,10 +424,30 @@ static const struct chat_room *room_of_slot(const struct sim *sim, uint32_t slot
 	return NULL;
 }
 
+/* After a replay a room goes on where that has ended. */
+static void attach_behind(const struct sim *sim, struct sim_conn *conn,
+    const struct chat_room *room)
+{
+	struct sim_replay *replay = room != NULL && !conn->live
+					? sim_replay_find(conn, room->conv.id)
+					: NULL;
+
+	if (replay == NULL)
+		return;
+	if (replay->last != room->conv.released)
+		sim_fail(sim, "%s goes live in %s at %" PRId64 ", and has it up to %" PRId64,
+		    conn->name, room->name, room->conv.released, replay->last);
+	replay->gone = true;
+	conn->slot[conn->slot_count - 1].last = replay->last;
+}
+
 static void attach(const struct sim *sim, struct sim_conn *conn, uint32_t slot)
 {
 	const struct chat_room *room = room_of_slot(sim, slot);
 
+	/* One that was ended in the middle of a replay is told what it will never see. */
+	if (conn->finished)
+		return;
 	for (unsigned i = 0; i < conn->slot_count; i++)
 		if (conn->slot[i].slot == slot)
 			sim_fail(sim, "%s is attached twice", conn->name);
@@ -363,6 +460,7 @@ static void attach(const struct sim *sim, struct sim_conn *conn, uint32_t slot)
 	    .from = room != NULL ? room->conv.released : -1,
 	    .exact = sim->entering == conn,
 	};
+	attach_behind(sim, conn, room);
 }
 
 static void detach(const struct sim *sim, struct sim_conn *conn, uint32_t slot)
@@ -373,7 +471,9 @@ static void detach(const struct sim *sim, struct sim_conn *conn, uint32_t slot)
 			return;
 		}
 	}
-	sim_fail(sim, "%s is detached from a room it was not in", conn->name);
+	/* One that was ended in the middle of a replay is attached to less than the core thinks. */
+	if (!conn->finished)
+		sim_fail(sim, "%s is detached from a room it was not in", conn->name);
 }
 
 static void enter(struct sim *sim, struct sim_conn *conn, uint64_t user)
@@ -388,10 +488,13 @@ static void enter(struct sim *sim, struct sim_conn *conn, uint64_t user)
 	for (node = found != NULL ? tree_first(&found->pairs) : NULL; node != NULL;
 	     node = tree_next(node)) {
 		const struct chat_pair *pair = tree_entry(node, struct chat_pair_end, node)->pair;
+		const struct sim_replay *replay = sim_replay_find(conn, pair->conv.id);
 
 		if (pair->conv.kept)
-			conn->pair[conn->pair_count++] =
-			    (struct sim_pair){pair->conv.id, pair->conv.released};
+			conn->pair[conn->pair_count++] = (struct sim_pair){
+			    pair->conv.id,
+			    replay != NULL ? replay->last : pair->conv.released,
+			};
 	}
 }
 
@@ -408,7 +511,7 @@ static void pass_on(struct sim *sim, struct sim_conn *conn, const struct chat_it
 	switch ((enum chat_item_kind)item->kind) {
 	case CHAT_ITEM_LINE:
 		if (item->line != NULL && !conn->finished)
-			send_line(sim, conn, item->line);
+			send_lines(sim, conn, blob_slice(item->line));
 		if (item->answers)
 			answered(sim, conn);
 		break;
@@ -427,7 +530,7 @@ static void pass_on(struct sim *sim, struct sim_conn *conn, const struct chat_it
 	case CHAT_ITEM_GONE:
 		conn->gone = true;
 		break;
-	case CHAT_ITEM_ROOM:
+	default:
 		break;
 	}
 }
@@ -477,6 +580,8 @@ void sim_check_quiet_conn(const struct sim *sim, const struct sim_conn *conn)
 		sim_fail(sim, "%s is not who the worker knows", conn->name);
 	if (conn->user == 0)
 		return;
+	if (conn->replaying)
+		sim_fail(sim, "the replay of %s does not end", conn->name);
 	if (conn->slot_count != conn->session->user->memberships.count)
 		sim_fail(sim, "%s is not attached to all of its rooms", conn->name);
 	for (unsigned i = 0; i < conn->slot_count; i++)

@@ -188,6 +188,10 @@ static void check_about(struct sim *sim, struct sim_conv *conv, const struct sto
 	bool below = target == NULL || target->role < author->role;
 
 	switch (entry->kind) {
+	case STORE_SETTINGS:
+		if (slice_is(sim_text_of(entry->extra, "visible"), "joined"))
+			conv->was_joined = true;
+		break;
 	case STORE_KICK:
 		if (target == NULL || !below)
 			wrong(sim, conv, entry, "puts out who is not below");
@@ -219,26 +223,84 @@ static void check_about(struct sim *sim, struct sim_conv *conv, const struct sto
 	}
 }
 
+/* The last of these two kinds before the entry that is about the same by the same; 0: none. */
+static enum store_kind last_of(const struct sim_conv *conv, const struct store_entry *entry,
+    enum store_kind one, enum store_kind other)
+{
+	bool reaction = one == STORE_REACT;
+
+	for (size_t i = (size_t)entry->seq - 1; i-- > 0;) {
+		const struct store_entry *at = &conv->entry[i].entry;
+
+		if ((at->kind == one || at->kind == other) && at->target == entry->target &&
+		    (!reaction ||
+			(at->author == entry->author && slice_equal(at->text, entry->text))))
+			return at->kind;
+	}
+	return (enum store_kind)0;
+}
+
+static struct slice text_before(const struct sim_conv *conv, const struct store_entry *entry)
+{
+	for (size_t i = (size_t)entry->seq - 1; i-- > (size_t)entry->target;)
+		if (conv->entry[i].entry.kind == STORE_EDIT &&
+		    conv->entry[i].entry.target == entry->target)
+			return conv->entry[i].entry.text;
+	return conv->entry[entry->target - 1].entry.text;
+}
+
+/* The same a second time changes nothing and is not there. */
+static void check_twice(struct sim *sim, struct sim_conv *conv, const struct store_entry *entry)
+{
+	bool twice = false;
+
+	switch (entry->kind) {
+	case STORE_EDIT:
+		twice = slice_equal(entry->text, text_before(conv, entry));
+		break;
+	case STORE_DELETE:
+		twice = conv->entry[entry->target - 1].erased_by != entry->seq;
+		break;
+	case STORE_REACT:
+		twice = last_of(conv, entry, STORE_REACT, STORE_UNREACT) == STORE_REACT;
+		break;
+	case STORE_UNREACT:
+		twice = last_of(conv, entry, STORE_REACT, STORE_UNREACT) != STORE_REACT;
+		break;
+	case STORE_PIN:
+		twice = last_of(conv, entry, STORE_PIN, STORE_UNPIN) == STORE_PIN;
+		break;
+	case STORE_UNPIN:
+		twice = last_of(conv, entry, STORE_PIN, STORE_UNPIN) != STORE_PIN;
+		break;
+	default:
+		break;
+	}
+	if (twice)
+		wrong(sim, conv, entry, "changes nothing");
+}
+
 /* Whoever edits is the author; who deletes, too, or an operator of the room. */
 static void check_target(struct sim *sim, struct sim_conv *conv, const struct store_entry *entry,
     int role)
 {
-	const struct store_entry *target;
+	const struct sim_entry *target;
 
 	if (entry->target <= 0)
 		return;
 	if (entry->target >= entry->seq)
 		wrong(sim, conv, entry, "is about what is yet to come");
-	target = &conv->entry[entry->target - 1].entry;
-	if (target->kind != STORE_MESSAGE)
+	target = &conv->entry[entry->target - 1];
+	if (target->entry.kind != STORE_MESSAGE)
 		wrong(sim, conv, entry, "is about what is no message");
-	if (target->author != entry->author &&
+	if (target->entry.author != entry->author &&
 	    (entry->kind == STORE_EDIT ||
 		(entry->kind == STORE_DELETE && role < CHAT_ROLE_OPERATOR)))
 		wrong(sim, conv, entry, "changes somebody else's message");
-	if (entry->kind != STORE_DELETE && entry->kind != STORE_UNPIN &&
-	    entry->kind != STORE_UNREACT && conv->entry[entry->target - 1].erased)
+	if (target->erased && target->erased_by < entry->seq && entry->kind != STORE_UNPIN)
 		wrong(sim, conv, entry, "changes a deleted message");
+	sim_totals.changes++;
+	check_twice(sim, conv, entry);
 }
 
 static void check_owners(struct sim *sim, const struct sim_conv *conv,
@@ -292,7 +354,9 @@ static void check_room_entry(struct sim *sim, struct sim_conv *conv,
 		wrong(sim, conv, entry, "is by somebody who is not in");
 	if (author->role < least_role(entry->kind))
 		wrong(sim, conv, entry, "is by somebody who may not do that");
-	if (entry->kind == STORE_MESSAGE && !sim->backwards &&
+	if ((entry->kind == STORE_MESSAGE || entry->kind == STORE_EDIT ||
+		entry->kind == STORE_REACT) &&
+	    !sim->backwards &&
 	    entry->time_ms < measure_of(conv, slice_of(author->name))->mute_until)
 		wrong(sim, conv, entry, "is by somebody who is muted");
 	check_about(sim, conv, entry, author);

@@ -122,6 +122,13 @@ static struct slice copy_slice(struct slice from)
 	return pack(&to, from);
 }
 
+static void erase(struct sim_entry *entry, int64_t by)
+{
+	if (!entry->erased)
+		entry->erased_by = by;
+	entry->erased = true;
+}
+
 static void put_entry(struct sim_store *store, const struct store_entry *entry)
 {
 	struct sim_conv *conv = sim_store_conv(store, entry->conversation);
@@ -138,7 +145,7 @@ static void put_entry(struct sim_store *store, const struct store_entry *entry)
 
 			if ((old->entry.kind == STORE_MESSAGE && old->entry.seq == entry->target) ||
 			    (old->entry.kind == STORE_EDIT && old->entry.target == entry->target))
-				old->erased = true;
+				erase(old, entry->seq);
 		}
 	store->on_entry(store->arg, conv, &made->entry);
 }
@@ -316,6 +323,10 @@ static bool is_wanted(const struct store_read *read, const struct store_entry *e
 
 	if (read->kinds != 0 && (read->kinds & (1u << entry->kind)) == 0)
 		return false;
+	if (read->kind == STORE_READ_TARGETS &&
+	    (entry->target == 0 || entry->seq <= read->newer ||
+		(read->author != 0 && entry->author != read->author)))
+		return false;
 	if (read->kind == STORE_READ_ONE)
 		return entry->seq == read->after;
 	return at > read->after && at < read->before;
@@ -418,6 +429,34 @@ static enum status last(struct store *base, uint64_t conversation, int64_t *ret_
 	return STATUS_OK;
 }
 
+#define LIST_MAX 1000
+
+static enum status list_back(struct store *base, enum store_table table, struct slice before,
+    unsigned limit, bool (*fn)(void *arg, struct slice key, struct slice value), void *arg,
+    struct error *err)
+{
+	const struct sim_store *store = (struct sim_store *)base;
+	const struct sim_record *found[LIST_MAX];
+	struct tree_node *node;
+	size_t count = 0;
+
+	(void)err;
+	for (node = tree_first(&store->table[table]); node != NULL; node = tree_next(node))
+		if (before.len == 0 || slice_compare(node->key, before) < 0)
+			found[count++ % LIST_MAX] = tree_entry(node, struct sim_record, node);
+	for (size_t i = count; i-- > 0 && limit > 0 && count - i <= LIST_MAX; limit--)
+		if (!fn(arg, found[i % LIST_MAX]->key, found[i % LIST_MAX]->value))
+			break;
+	return STATUS_OK;
+}
+
+static enum status backup(struct store *base, const char *path, struct error *err)
+{
+	(void)base;
+	(void)path;
+	return error_set(err, STATUS_IO, "the simulation makes no copies");
+}
+
 static void close_store(struct store *base)
 {
 	(void)base;
@@ -425,7 +464,16 @@ static void close_store(struct store *base)
 
 struct sim_store *sim_store_new(void)
 {
-	static const struct store_ops ops = {append, resume, read_store, load, last, close_store};
+	static const struct store_ops ops = {
+	    .append = append,
+	    .resume = resume,
+	    .read = read_store,
+	    .load = load,
+	    .last = last,
+	    .close = close_store,
+	    .list = list_back,
+	    .backup = backup,
+	};
 	struct sim_store *store = get_memory(sizeof *store);
 
 	store->base.ops = &ops;

@@ -17,7 +17,8 @@
 
 struct sim_entry {
 	struct store_entry entry; /* with its own copies of text and extra */
-	bool erased;		  /* its text is not read any more */
+	bool erased;		  /* its text is not read any more, */
+	int64_t erased_by;	  /* since this entry */
 };
 
 /* Somebody's stay in a room, in seqs: from the own join to the end of it. */
@@ -47,6 +48,7 @@ struct sim_conv {
 	uint64_t pair[2];
 	bool none; /* a room that keeps no entries */
 	bool removed;	   /* its record is no longer there */
+	bool was_joined;   /* at times showed new members only what came after them */
 	struct sim_stay *stay;
 	size_t stay_count, stay_cap;
 	struct sim_measure *measure;
