@@ -426,8 +426,9 @@ bool chat_drop_record(struct chat *chat, enum store_table table, struct slice ke
 bool chat_trim(struct chat *chat, uint64_t conversation, int64_t seq);
 /* A step of another kind, zeroed; NULL without memory. */
 struct chat_undo *chat_undo_step(struct chat *chat, enum chat_undo_kind kind);
-/* Takes everything back that the unit did, in the reverse order. */
-void chat_undo_unit(struct chat *chat, struct chat_unit *unit);
+/* Takes everything back that the unit did, in the reverse order. `all`: all units before it that
+ * have not left go the same way. */
+void chat_undo_unit(struct chat *chat, struct chat_unit *unit, bool all);
 void chat_undo_release(struct chat_unit *unit);
 
 /* --- record.c: what the state is as keyed records --------------------------------------------- */
@@ -661,9 +662,14 @@ struct chat_note {
 /* Gives it the room's next seq and tells all members; returns the seq. */
 int64_t chat_room_tell(struct chat *chat, struct chat_room *room, const struct chat_note *note,
     struct chat_time now);
-/* What is in force against a user, for the time being; NULL if nothing. */
+/* What is in force against a user, for the time being; NULL if nothing. What is over stays until
+ * its record is touched: looking must not need the disk. */
 struct chat_sanction *chat_sanction_find(struct chat_room *room, struct slice user,
     struct chat_time now);
+/* Frees it if it is over, or nothing of it is left; the record has been touched. */
+void chat_sanction_tidy(struct chat_room *room, struct slice user, struct chat_time now);
+/* For one more; if there are too many, one that is over goes. False if there is none. */
+bool chat_sanction_make_room(struct chat *chat, struct chat_room *room, struct chat_time now);
 /* NULL if the user is not invited. */
 struct chat_invite *chat_invite_find(const struct chat_room *room, const struct chat_user *user);
 bool chat_invite_put(struct chat *chat, struct chat_room *room, struct chat_user *user);

@@ -196,7 +196,8 @@ static struct chat_sanction *sanction_get(struct chat_call *call)
 	sanction = chat_sanction_find(room, call->target_name, call->now);
 	if (sanction != NULL)
 		return sanction;
-	if (room->sanctions.count >= PROTO_LIMIT_bans) {
+	chat_sanction_tidy(room, call->target_name, call->now);
+	if (!chat_sanction_make_room(call->chat, room, call->now)) {
 		chat_refuse_limit(call, PROTO_ERR_too_many, PROTO_LIMIT_bans,
 		    "%d users are banned or muted in %s already", PROTO_LIMIT_bans, room->name);
 		return NULL;
@@ -271,7 +272,7 @@ bool cmd_unban(struct chat_call *call)
 	sanction = chat_sanction_find(room, call->target_name, call->now);
 	if (sanction != NULL)
 		sanction->ban.until_ms = 0;
-	chat_sanction_find(room, call->target_name, call->now); /* frees an empty one */
+	chat_sanction_tidy(room, call->target_name, call->now);
 	return reply_seq(call, chat_room_tell(call->chat, room, &note, call->now));
 }
 
@@ -286,7 +287,7 @@ bool cmd_unmute(struct chat_call *call)
 	sanction = chat_sanction_find(room, call->target_name, call->now);
 	if (sanction != NULL)
 		sanction->mute.until_ms = 0;
-	chat_sanction_find(room, call->target_name, call->now);
+	chat_sanction_tidy(room, call->target_name, call->now);
 	return reply_seq(call, chat_room_tell(call->chat, room, &note, call->now));
 }
 
@@ -345,6 +346,10 @@ bool cmd_role(struct chat_call *call)
 		return chat_refuse(call, PROTO_ERR_not_allowed,
 		    "%s is the last owner of %s; name another first", target->user->name,
 		    room->name);
+	/* A guest goes without being asked, and would leave it without an owner. */
+	if (role == CHAT_ROLE_OWNER && target->user->guest && !room->by_guest)
+		return chat_refuse(call, PROTO_ERR_not_allowed,
+		    "%s is a guest, and cannot own a room that stays", target->user->name);
 	if (!chat_touch_member(call->chat, room, target->user))
 		return chat_refuse_memory(call);
 	chat_member_set_role(target, role);

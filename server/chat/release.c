@@ -337,7 +337,7 @@ bool chat_unit_end(struct chat *chat, bool unanswered, struct chat_time now)
 	if (status != STATUS_OK && status != STATUS_AGAIN) {
 		chat->unit = NULL;
 		guest = unit->ended_guest;
-		chat_undo_unit(chat, unit);
+		chat_undo_unit(chat, unit, false);
 		fail(chat, unit);
 	} else if (unit->committed && list_is_empty(&chat->pending)) {
 		chat->unit = NULL;
@@ -382,7 +382,7 @@ bool chat_failed(struct chat *chat, uint64_t ticket, struct chat_time now)
 		return false;
 	list_init(&failed);
 	for (at = chat->pending.prev; at != &chat->pending; at = at->prev)
-		chat_undo_unit(chat, list_entry(at, struct chat_unit, link));
+		chat_undo_unit(chat, list_entry(at, struct chat_unit, link), true);
 	retell_presence(chat);
 	for (at = chat->pending.next; at != &chat->pending; at = at->next)
 		fail(chat, list_entry(at, struct chat_unit, link));

@@ -5,22 +5,53 @@
 
 #include <stdlib.h>
 
-struct chat_sanction *chat_sanction_find(struct chat_room *room, struct slice user,
-    struct chat_time now)
+static bool is_in_force(struct chat_sanction *sanction, struct chat_time now)
 {
-	struct chat_sanction *sanction =
-	    tree_entry(tree_find(&room->sanctions, user), struct chat_sanction, node);
-
-	if (sanction == NULL)
-		return NULL;
 	if (sanction->ban.until_ms <= now.unix_ms)
 		sanction->ban.until_ms = 0;
 	if (sanction->mute.until_ms <= now.unix_ms)
 		sanction->mute.until_ms = 0;
-	if (sanction->ban.until_ms != 0 || sanction->mute.until_ms != 0)
-		return sanction;
-	chat_sanction_free(room, sanction);
-	return NULL;
+	return sanction->ban.until_ms != 0 || sanction->mute.until_ms != 0;
+}
+
+static struct chat_sanction *find(struct chat_room *room, struct slice user)
+{
+	return tree_entry(tree_find(&room->sanctions, user), struct chat_sanction, node);
+}
+
+struct chat_sanction *chat_sanction_find(struct chat_room *room, struct slice user,
+    struct chat_time now)
+{
+	struct chat_sanction *sanction = find(room, user);
+
+	return sanction != NULL && is_in_force(sanction, now) ? sanction : NULL;
+}
+
+void chat_sanction_tidy(struct chat_room *room, struct slice user, struct chat_time now)
+{
+	struct chat_sanction *sanction = find(room, user);
+
+	if (sanction != NULL && !is_in_force(sanction, now))
+		chat_sanction_free(room, sanction);
+}
+
+bool chat_sanction_make_room(struct chat *chat, struct chat_room *room, struct chat_time now)
+{
+	struct tree_node *node;
+
+	if (room->sanctions.count < PROTO_LIMIT_bans)
+		return true;
+	for (node = tree_first(&room->sanctions); node != NULL; node = tree_next(node)) {
+		struct chat_sanction *sanction = tree_entry(node, struct chat_sanction, node);
+
+		if (is_in_force(sanction, now))
+			continue;
+		if (!chat_touch_ban(chat, room, node->key))
+			return false;
+		chat_sanction_free(room, sanction);
+		return true;
+	}
+	return false;
 }
 
 struct chat_sanction *chat_sanction_make(struct chat *chat, struct chat_room *room,

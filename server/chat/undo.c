@@ -250,7 +250,7 @@ bool chat_trim(struct chat *chat, uint64_t conversation, int64_t seq)
 
 /* --- Back ----------------------------------------------------------------------------------- */
 
-static void take_back_conv(struct chat *chat, const struct chat_undo *step)
+static void take_back_conv(struct chat *chat, const struct chat_undo *step, bool all)
 {
 	struct chat_conv *conv = chat_conv_find(chat, step->id);
 
@@ -258,11 +258,14 @@ static void take_back_conv(struct chat *chat, const struct chat_undo *step)
 		return;
 	conv->seq = step->seq;
 	conv->time_ms = step->time_ms;
+	/* What came before has left; where the conversation was gone meanwhile nobody noted that. */
+	if (all)
+		conv->released = conv->seq;
 	if (!conv->kept)
 		conv->first = conv->seq + 1;
 }
 
-static void take_back(struct chat *chat, const struct chat_undo *step)
+static void take_back(struct chat *chat, const struct chat_undo *step, bool all)
 {
 	struct slice key = slice_make(step->bytes, step->key_len);
 	struct slice old = slice_make(step->bytes + step->key_len, step->old_len);
@@ -277,7 +280,7 @@ static void take_back(struct chat *chat, const struct chat_undo *step)
 	case CHAT_UNDO_PUT:
 		break;
 	case CHAT_UNDO_CONV:
-		take_back_conv(chat, step);
+		take_back_conv(chat, step, all);
 		break;
 	case CHAT_UNDO_LOGIN:
 		if (step->session->user != NULL)
@@ -310,10 +313,10 @@ static void take_back(struct chat *chat, const struct chat_undo *step)
 	}
 }
 
-void chat_undo_unit(struct chat *chat, struct chat_unit *unit)
+void chat_undo_unit(struct chat *chat, struct chat_unit *unit, bool all)
 {
 	for (unsigned i = unit->undo_count; i-- > 0;)
-		take_back(chat, &unit->undo[i]);
+		take_back(chat, &unit->undo[i], all);
 	chat_undo_release(unit);
 }
 

@@ -209,15 +209,25 @@ struct chat_nonce *chat_nonce_find(struct chat_user *user, const struct chat_con
 	return found != NULL && found->expires_ms > now.unix_ms ? found : NULL;
 }
 
-/* The conversation's number and the nonce itself, from its key. */
+/* The conversation's number and the nonce itself, from its key. What belongs to a conversation that
+ * has gone may be in the store. */
+static bool is_kept(struct chat *chat, const struct chat_nonce *nonce)
+{
+	const struct chat_conv *conv =
+	    chat_conv_find(chat, chat_id_of_key(slice_make(nonce->node.key.ptr, 8)));
+
+	return conv == NULL || conv->kept;
+}
+
 bool chat_nonce_drop(struct chat *chat, struct chat_user *user, struct chat_nonce *nonce)
 {
 	struct slice key = nonce->node.key;
-	struct chat_conv *conv = chat_conv_find(chat, chat_id_of_key(slice_make(key.ptr, 8)));
-	const struct chat_conv gone = {.id = chat_id_of_key(slice_make(key.ptr, 8)), .kept = true};
+	const struct chat_conv conv = {
+	    .id = chat_id_of_key(slice_make(key.ptr, 8)),
+	    .kept = is_kept(chat, nonce),
+	};
 
-	if (!chat_touch_nonce(chat, user, conv != NULL ? conv : &gone,
-		slice_make(key.ptr + 8, key.len - 8)))
+	if (!chat_touch_nonce(chat, user, &conv, slice_make(key.ptr + 8, key.len - 8)))
 		return false;
 	chat_nonce_free(user, nonce);
 	return true;
@@ -230,10 +240,14 @@ bool chat_nonce_put(struct chat *chat, struct chat_user *user, const struct chat
 	struct tree_node *old;
 	struct chat_nonce *entry;
 
-	/* Two at most: a thousand that expire together are not this one's work alone. */
+	/* Two at most: a thousand that expire together are not this one's work alone. What is sent
+	 * where nothing is kept does not need the disk for that either, as long as there is room. */
 	for (int i = 0; i < 2 && !list_is_empty(&user->nonces_by_age); i++) {
+		bool full = user->nonces.count >= PROTO_LIMIT_nonces;
+
 		entry = list_entry(user->nonces_by_age.next, struct chat_nonce, age);
-		if (entry->expires_ms > now.unix_ms && user->nonces.count < PROTO_LIMIT_nonces)
+		if (!full && (entry->expires_ms > now.unix_ms ||
+				 (!conv->kept && is_kept(chat, entry))))
 			break;
 		if (!chat_nonce_drop(chat, user, entry))
 			return false;
