@@ -193,6 +193,21 @@ static void step_job(struct sim *sim)
 	}
 }
 
+/* The connection has taken what was sent, as far as the server waits for that. */
+static void drain(struct sim *sim, struct sim_conn *conn)
+{
+	if (!conn->paced || conn->session == NULL)
+		return;
+	conn->paced = false;
+	chat_session_drained(sim->chat, conn->session);
+}
+
+static void step_drain(struct sim *sim)
+{
+	if (sim->conn_count > 0)
+		drain(sim, sim->conn[sim_draw(sim, (unsigned)sim->conn_count)]);
+}
+
 static void pass_time(struct sim *sim, int64_t ms)
 {
 	sim->now.unix_ms += ms;
@@ -255,6 +270,9 @@ static void forget_gone(struct sim *sim)
 
 static bool is_quiet(const struct sim *sim)
 {
+	for (size_t i = 0; i < sim->conn_count; i++)
+		if (sim->conn[i]->paced && sim->conn[i]->session != NULL)
+			return false;
 	return sim_store_is_idle(sim->store) && list_is_empty(&sim->chat->pending) &&
 	       sim->job_count == 0 && list_is_empty(&sim->chat->refused);
 }
@@ -269,6 +287,8 @@ static void settle(struct sim *sim)
 		while (sim->job_count > 0)
 			step_job(sim);
 		chat_job_refuse_all(sim->chat, sim->now);
+		for (size_t i = 0; i < sim->conn_count; i++)
+			drain(sim, sim->conn[i]);
 	}
 	forget_gone(sim);
 	sim_check_state(sim);
@@ -288,7 +308,7 @@ static void step_crash(struct sim *sim)
 static void step(struct sim *sim)
 {
 	const struct sim_odds *odds = &sim->odds;
-	unsigned drawn = sim_draw(sim, odds->act + odds->commit + odds->report + odds->job +
+	unsigned drawn = sim_draw(sim, odds->act + odds->commit + odds->report + odds->job + odds->drain +
 					   odds->tick + odds->fault + odds->crash + odds->cut);
 
 	pass_time(sim, sim_draw(sim, 20));
@@ -300,7 +320,9 @@ static void step(struct sim *sim)
 		sim_store_report(sim->store);
 	else if ((drawn -= odds->report) < odds->job)
 		step_job(sim);
-	else if ((drawn -= odds->job) < odds->tick)
+	else if ((drawn -= odds->job) < odds->drain)
+		step_drain(sim);
+	else if ((drawn -= odds->drain) < odds->tick)
 		step_time(sim);
 	else if ((drawn -= odds->tick) < odds->fault)
 		step_fault(sim);
@@ -347,6 +369,8 @@ static void draw_world(struct sim *sim)
 	sim->odds.commit = 40 + sim_draw(sim, 200);
 	sim->odds.report = 100 + sim_draw(sim, 300);
 	sim->odds.job = 50 + sim_draw(sim, 200);
+	sim->odds.drain = 30 + sim_draw(sim, 150);
+	sim->odds.since = sim_draw(sim, 100);
 	sim->odds.tick = 5 + sim_draw(sim, 20);
 	sim->odds.fault = sim_draw(sim, 3) > 0 ? sim_draw(sim, 40) : 0;
 	sim->odds.crash = sim_draw(sim, 5);

@@ -109,6 +109,7 @@ struct sim_conn {
 	bool replaying, live; /* until `synced`; `live`: a sync */
 	struct sim_replay replay[SIM_REPLAYS];
 	unsigned replay_count;
+	bool paced;	   /* the server waits for it to take what was sent */
 	bool replay_begun; /* the reply was there: what is gone is gone from this one */
 };
 
@@ -132,7 +133,7 @@ struct sim_job {
 
 /* How often what happens, differently for each seed. */
 struct sim_odds {
-	unsigned act, commit, report, job, tick, fault, crash, cut, nonce, since;
+	unsigned act, commit, report, job, drain, tick, fault, crash, cut, nonce, since;
 };
 
 struct sim {

@@ -542,6 +542,17 @@ static void do_search(struct sim *sim, struct sim_conn *conn)
 		    own_room(sim, conn));
 }
 
+static void do_sync(struct sim *sim, struct sim_conn *conn)
+{
+	if (conn->replaying)
+		return;
+	begin(sim);
+	buf_put_str(&sim->line, "\"cmd\":\"sync\",\"since\":");
+	sim_put_since(sim, conn->device);
+	buf_put_str(&sim->line, "}");
+	ask(sim, conn, -1);
+}
+
 static void do_read(struct sim *sim, struct sim_conn *conn)
 {
 	const struct sim_known *known;
@@ -595,6 +606,7 @@ static void act_on(struct sim *sim, struct sim_conn *conn)
 	    {14, do_change},
 	    {4, do_history},
 	    {1, do_search},
+	    {4, do_sync},
 	    {4, do_read},
 	    {1, do_quit},
 	    {3, do_cut},

@@ -512,6 +512,7 @@ static void pass_on(struct sim *sim, struct sim_conn *conn, const struct chat_it
 	case CHAT_ITEM_LINE:
 		if (item->line != NULL && !conn->finished)
 			send_lines(sim, conn, blob_slice(item->line));
+		conn->paced |= item->paced;
 		if (item->answers)
 			answered(sim, conn);
 		break;
