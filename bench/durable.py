@@ -113,8 +113,8 @@ def main():
         bench = Bench(options, work)
         bench.make_certs()
         print(f"fsync of 4 KiB: {fsync_us(options.data or work):.0f} µs (median of 300); "
-              f"{options.members} members, 128 bytes of text", flush=True)
-        print("| durability | senders x in flight | acknowledged/s | p50, ms | p99, ms | "
+              f"{options.members} members, 128 bytes of text.", flush=True)
+        print("\n| durability | senders x in flight | acknowledged/s | p50, ms | p99, ms | "
               "server CPU, µs a message |\n|---|---|---|---|---|---|", flush=True)
         number = 0
         for durability in options.durability.split(","):

@@ -111,7 +111,7 @@ def fill(build, server, certs, wanted):
 class Table:
     def __init__(self, server):
         self.server = server
-        print("| what | p50, ms | p99, ms | server's memory behind it, MiB |\n|---|---|---|---|")
+        print("\n| what | p50, ms | p99, ms | server's memory behind it, MiB |\n|---|---|---|---|")
 
     def row(self, what, times):
         times = sorted(times)
@@ -180,7 +180,7 @@ def main():
         finally:
             server.stop()
         size = os.path.getsize(f"{data}/confab.db") / (1 << 20)
-        print(f"{count:,} messages of 128 bytes, {size:.0f} MiB of store")
+        print(f"{count:,} messages of 128 bytes, {size:.0f} MiB of store.")
         server = Server(build, certs, data)
         try:
             measure(server, certs, options)

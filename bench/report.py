@@ -35,6 +35,9 @@ SIDE_BY_SIDE = [
     ("idle", "memory a connection", "rss_kib_per_conn", "KiB", None, 10),
 ]
 
+# Parts that print a table of their own.
+OWN = [("durable", "Rooms that are stored"), ("history", "A room of very many messages")]
+
 INTRO = """\
 # Performance
 
@@ -256,6 +259,11 @@ def main():
                         ("workers", lambda: workers(runs)), ("storm", lambda: storms(runs))):
         if runs.has(part):
             out += write()
+    for part, title in OWN:
+        path = f"{TOP}/build/bench/{part}.md"
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                out += [f"\n## {title}\n", f"`bench/{part}.py`. {file.read().strip()}\n"]
     problems = list(runs.problems())
     if problems:
         out += ["\n## Runs with faults\n"] + [f"- {problem}" for problem in problems]

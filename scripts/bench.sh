@@ -9,7 +9,7 @@
 #   --install-peers     redis-server, nats-server, mosquitto, ngircd, inspircd from the system's
 #                       packages; without it those that are there are measured
 #   --rounds N          5
-#   PART                peers, grow, large, workers, storm; all of them
+#   PART                peers, grow, large, workers, storm, durable, history; all of them
 #
 # A whole run takes about two hours, a quick one ten minutes. Two processors at least, and nothing
 # else at work on them.
@@ -17,23 +17,27 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-fanbench=${FANBENCH:-} install=no arguments=()
+fanbench=${FANBENCH:-} install=no arguments=() parts=() own=() quick=no
 while [ $# -gt 0 ]; do
     case $1 in
     --fanbench) fanbench=${2:?"--fanbench needs a folder"}; shift ;;
     --install-peers) install=yes ;;
-    --quick) arguments+=(--quick) ;;
+    --quick) arguments+=(--quick); quick=yes ;;
     --rounds) arguments+=(--rounds "${2:?"--rounds needs a number"}"); shift ;;
     --help | -h) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    peers | grow | large | workers | storm) arguments+=("$1") ;;
+    peers | grow | large | workers | storm) parts+=("$1") ;;
+    durable | history) own+=("$1") ;;
     *) say "unknown argument '$1'; see scripts/bench.sh --help"; exit 2 ;;
     esac
     shift
 done
 
-[ -n "$fanbench" ] ||
+if [ ${#parts[@]} -eq 0 ] && [ ${#own[@]} -eq 0 ]; then
+    parts=(peers grow large workers storm) own=(durable history)
+fi
+[ -n "$fanbench" ] || [ ${#parts[@]} -eq 0 ] ||
     die "where is fanbench, the load generator? Say --fanbench FOLDER, or set FANBENCH to it"
-if [ ! -f "$fanbench/peers.sh" ] || [ ! -f "$fanbench/fanbench.c" ]; then
+if [ ${#parts[@]} -gt 0 ] && { [ ! -f "$fanbench/peers.sh" ] || [ ! -f "$fanbench/fanbench.c" ]; }; then
     die "$fanbench does not hold fanbench: peers.sh and fanbench.c are expected there"
 fi
 [ "$jobs_count" -ge 2 ] || die "the server and the generator need a processor each; there is one"
@@ -55,10 +59,10 @@ need_build_tools
 need python3=python3 openssl=openssl taskset=util-linux libssl-dev make=make
 [ $install = no ] || install_peers
 mkdir -p "$top/build/bench"
-build release confab-server confab-certs lock_watch >&2
+build release confab-server confab-certs lock_watch durable-load >&2
 
 # The folder may be one that nobody writes to.
-if [ ! -x "$fanbench/build/fanbench" ]; then
+if [ ${#parts[@]} -gt 0 ] && [ ! -x "$fanbench/build/fanbench" ]; then
     rm -rf "$top/build/bench/fanbench"
     cp -r "$fanbench" "$top/build/bench/fanbench"
     fanbench=$top/build/bench/fanbench
@@ -67,5 +71,17 @@ if [ ! -x "$fanbench/build/fanbench" ]; then
 fi
 
 ulimit -n "$(ulimit -Hn)"
-python3 "$top/bench/run.py" --fanbench "$(cd "$fanbench" && pwd)" ${arguments[@]+"${arguments[@]}"}
+if [ ${#parts[@]} -gt 0 ]; then
+    python3 "$top/bench/run.py" --fanbench "$(cd "$fanbench" && pwd)" \
+        ${arguments[@]+"${arguments[@]}"} "${parts[@]}"
+fi
+# These two speak for themselves: a table each.
+for part in ${own[@]+"${own[@]}"}; do
+    less=()
+    if [ $quick = yes ] && [ "$part" = durable ]; then less=(--rounds 1 --seconds 2); fi
+    if [ $quick = yes ] && [ "$part" = history ]; then less=(--messages 50000 --pages 50); fi
+    python3 "$top/bench/$part.py" --build "$top/build/release" ${less[@]+"${less[@]}"} \
+        >"$top/build/bench/$part.part"
+    mv "$top/build/bench/$part.part" "$top/build/bench/$part.md"
+done
 python3 "$top/bench/report.py"
