@@ -24,7 +24,7 @@ while [ $# -gt 0 ]; do
     --install-peers) install=yes ;;
     --quick) arguments+=(--quick); quick=yes ;;
     --rounds) arguments+=(--rounds "${2:?"--rounds needs a number"}"); shift ;;
-    --help | -h) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --help | -h) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 0 ;;
     peers | grow | large | workers | storm) parts+=("$1") ;;
     durable | history) own+=("$1") ;;
     *) say "unknown argument '$1'; see scripts/bench.sh --help"; exit 2 ;;
