@@ -16,7 +16,7 @@ struct chat_user *chat_account_find(struct chat *chat, struct slice name)
 bool chat_name_refused(struct chat_call *call, struct slice name)
 {
 	static const char *const reserved[] = {"server", "admin", "administrator", "root", "system",
-	    "console", "all", "here", "everyone", "room", "channel", "owner", "operator", "guest",
+	    "console", "all", "here", "everyone", "room", "channel", "owner", "operator",
 	    "nobody", "support", "security"};
 
 	for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
