@@ -465,6 +465,7 @@ struct chat_entry {
 	uint64_t author;
 	int64_t target; /* or 0 */
 	struct slice text;
+	struct slice left; /* DELETE: see store.h */
 };
 /* Gives the conversation its next seq and the entry to the unit; returns its event's line, the
  * caller's to unref (NULL without memory). */
@@ -485,6 +486,8 @@ void chat_put_entry(struct json_writer *w, const struct chat_place *place,
  * there. Pure. */
 struct json *chat_extra_parse(struct slice extra);
 void chat_put_member(struct json_writer *w, const struct json *root, const char *name);
+/* What is left of a message's or edit's extra when it is deleted. Pure. */
+void chat_put_left(struct buf *to, struct slice extra);
 /* The event's whole line. Pure. */
 void chat_put_event(struct buf *to, const struct chat_place *place,
     const struct store_entry *entry, bool replay);

@@ -11,6 +11,8 @@
 #define RUN 1000      /* entries of one read */
 #define RUNS_MAX 1000 /* a user's own reactions to one message */
 
+#define CHAT_LEFT_MAX 256 /* bytes: who wrote it */
+
 struct change_job {
 	struct chat_job job;
 	struct chat_change change; /* as it will be */
@@ -19,6 +21,7 @@ struct change_job {
 	/* What was read. */
 	enum status status;
 	bool found, erased; /* is it a message; has it been deleted? */
+	struct buf left;    /* of its extra, when it is deleted */
 	bool same;	    /* what is wanted is so already, since entry `seq` */
 	uint64_t author;
 	int64_t seq, last;
@@ -34,6 +37,8 @@ static bool take_message(void *arg, const struct store_entry *entry)
 	job->found = entry->kind == STORE_MESSAGE;
 	job->author = entry->author;
 	job->erased = entry->text.len == 0;
+	if (job->change.kind == STORE_DELETE)
+		chat_put_left(&job->left, entry->extra);
 	job->same = job->change.kind == STORE_EDIT && slice_equal(entry->text, job->text);
 	job->seq = entry->seq;
 	return false;
@@ -237,13 +242,14 @@ static bool change_pins(struct chat_call *call, struct chat_conv *conv,
 
 /* Rights and state have been checked: makes the entry. */
 static bool apply(struct chat_call *call, struct chat_conv *conv, const struct chat_change *change,
-    struct slice text)
+    struct slice text, struct slice left)
 {
 	const struct chat_entry entry = {
 	    .kind = change->kind,
 	    .author = call->user->id,
 	    .target = change->target,
 	    .text = text,
+	    .left = left,
 	};
 	struct chat *chat = call->chat;
 	struct blob *line;
@@ -287,11 +293,12 @@ static bool done(struct chat_call *call, struct chat_job *base)
 {
 	struct change_job *job = (struct change_job *)base;
 	enum store_kind kind = job->change.kind;
+	struct slice left = buf_slice(&job->left);
 	struct chat_conv *conv;
 
 	if (!chat_check_rights(call))
 		return false;
-	if (job->status != STATUS_OK)
+	if (job->status != STATUS_OK || job->left.failed)
 		return chat_refuse(call, PROTO_ERR_unavailable,
 		    "the message cannot be read now; try again later");
 	conv = chat_call_conv(call);
@@ -309,12 +316,14 @@ static bool done(struct chat_call *call, struct chat_job *base)
 
 		/* Both may have changed while the job was reading. */
 		if (pin != NULL)
-			return kind == STORE_PIN ? reply_seq(call, pin->seq)
-						 : apply(call, conv, &job->change, job->text);
+			return kind == STORE_PIN
+				   ? reply_seq(call, pin->seq)
+				   : apply(call, conv, &job->change, job->text, left);
 		if (kind == STORE_PIN && !check_pins(call, conv))
 			return false;
 	}
-	return job->same ? reply_seq(call, job->seq) : apply(call, conv, &job->change, job->text);
+	return job->same ? reply_seq(call, job->seq)
+			 : apply(call, conv, &job->change, job->text, left);
 }
 
 /* FNV-1a; a collision makes a job read once more, and nothing else. */
@@ -328,6 +337,11 @@ static uint64_t digest_of(struct slice text)
 }
 
 /* `tries`: how often something came between. */
+static void release_left(struct chat_job *base)
+{
+	buf_release(&((struct change_job *)base)->left);
+}
+
 static bool start(struct chat_call *call, enum store_kind kind, unsigned tries)
 {
 	const char *name = kind == STORE_EDIT ? "text" : "emoji";
@@ -358,6 +372,8 @@ static bool start(struct chat_call *call, enum store_kind kind, unsigned tries)
 		job->text = text->text;
 		job->change.digest = digest_of(text->text);
 	}
+	job->job.release = release_left;
+	buf_init(&job->left, CHAT_LEFT_MAX);
 	job->tries = tries;
 	return true;
 }

@@ -170,16 +170,22 @@ void chat_put_member(struct json_writer *w, const struct json *root, const char 
 }
 
 /* What was said goes with the text; who it was stays. */
-static void put_erased(struct json_writer *w, const struct store_entry *entry)
+static void put_author(struct json_writer *w, struct slice extra)
 {
-	struct json *root = chat_extra_parse(entry->extra);
+	struct json *root = chat_extra_parse(extra);
 
 	if (root == NULL)
 		w->to->failed = true;
 	chat_put_member(w, root, "from");
 	chat_put_member(w, root, "guest");
-	json_put_bool(w, "deleted", true);
 	json_free(root);
+}
+
+void chat_put_left(struct buf *to, struct slice extra)
+{
+	struct json_writer w = {.to = to};
+
+	put_author(&w, extra);
 }
 
 /* A message or edit always has a text, until it is deleted. */
@@ -201,7 +207,8 @@ void chat_put_entry(struct json_writer *w, const struct chat_place *place,
 	json_put_time(w, "time", entry->time_ms);
 	put_text(w, entry);
 	if (is_erased(entry)) {
-		put_erased(w, entry);
+		put_author(w, entry->extra);
+		json_put_bool(w, "deleted", true);
 	} else if (entry->extra.len > 0) {
 		buf_put_char(w->to, ',');
 		buf_put_slice(w->to, entry->extra);
@@ -254,6 +261,7 @@ struct blob *chat_append(struct chat *chat, struct chat_conv *conv, const struct
 	    .author = entry->author,
 	    .target = entry->target,
 	    .text = entry->text,
+	    .left = entry->left,
 	    .extra = slice_make(chat->extra.ptr + chat->extra_from,
 		chat->extra.len - chat->extra_from),
 	};

@@ -26,7 +26,7 @@
 enum store_kind {
 	STORE_MESSAGE = 1,
 	STORE_EDIT = 2,	  /* text: the new one; target: the message */
-	STORE_DELETE = 3, /* target: the message, whose texts are erased */
+	STORE_DELETE = 3, /* target: the message, whose texts and extras are erased */
 	STORE_REACT = 4,  /* text: the emoji */
 	STORE_UNREACT = 5,
 	STORE_PIN = 6,
@@ -53,6 +53,7 @@ struct store_entry {
 	int64_t target;	    /* the seq it is about, or 0 */
 	struct slice text;  /* what is searched in a MESSAGE or EDIT */
 	struct slice extra; /* whatever else belongs to it; opaque */
+	struct slice left;  /* DELETE: what the extra of the message and of its edits becomes */
 };
 
 /* A keyed record: the state so far, so that nobody has to read the whole log at the start. */

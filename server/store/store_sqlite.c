@@ -35,7 +35,8 @@ static size_t job_size(const struct store_batch *batch)
 	              batch->trim_count * sizeof *batch->trims;
 
 	for (size_t i = 0; i < batch->entry_count; i++)
-		size += batch->entries[i].text.len + batch->entries[i].extra.len;
+		size += batch->entries[i].text.len + batch->entries[i].extra.len +
+			batch->entries[i].left.len;
 	for (size_t i = 0; i < batch->record_count; i++)
 		size += batch->records[i].key.len + batch->records[i].value.len;
 	return size;
@@ -78,6 +79,7 @@ static struct store_job *job_new(const struct store_batch *batch, uint64_t ticke
 	for (size_t i = 0; i < batch->entry_count; i++) {
 		take_bytes(&at, &entries[i].text);
 		take_bytes(&at, &entries[i].extra);
+		take_bytes(&at, &entries[i].left);
 	}
 	for (size_t i = 0; i < batch->record_count; i++) {
 		take_bytes(&at, &records[i].key);

@@ -29,7 +29,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_CONVERSATION_REMOVE] = "DELETE FROM conversation WHERE id = ?1",
     [SQL_ENTRY_PUT] = "INSERT INTO entry(" ENTRY_COLUMNS ")"
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [SQL_ENTRY_ERASE] = "UPDATE entry SET text = '' WHERE id IN ("
+    [SQL_ENTRY_ERASE] = "UPDATE entry SET text = '', extra = ?3 WHERE id IN ("
                         "SELECT id FROM entry WHERE conversation = ?1 AND seq = ?2 AND kind = 1"
                         " UNION ALL SELECT id FROM entry WHERE conversation = ?1 AND target = ?2"
                         " AND kind = 2)",

@@ -85,6 +85,7 @@ static enum status erase(struct store_sqlite *store, const struct store_entry *e
 	statement = store_db_statement(db, SQL_ENTRY_ERASE);
 	sqlite3_bind_int64(statement, 1, (int64_t)entry->conversation);
 	sqlite3_bind_int64(statement, 2, entry->target);
+	store_bind_slice(statement, 3, entry->left, false);
 	status = store_db_run(db, statement);
 	atomic_store(&store->erased, true);
 	return status == STATUS_OK ? store_meta_put_number(db, "erased", 1) : status;

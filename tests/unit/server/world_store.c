@@ -85,14 +85,17 @@ static struct world_log *get_log(struct world_store *store, uint64_t conversatio
 	return log;
 }
 
-static void erase(struct world_log *log, int64_t target)
+static void erase(struct world_log *log, int64_t target, struct slice left)
 {
 	for (int64_t seq = 1; seq <= log->last; seq++) {
 		struct store_entry *entry = &log->entries[seq - 1].entry;
 
 		if ((seq == target && entry->kind == STORE_MESSAGE) ||
-		    (entry->target == target && entry->kind == STORE_EDIT))
+		    (entry->target == target && entry->kind == STORE_EDIT)) {
 			entry->text.len = 0;
+			drop(&entry->extra);
+			entry->extra = copy(left);
+		}
 	}
 }
 
@@ -111,11 +114,12 @@ static void write_entry(struct world_store *store, const struct store_entry *ent
 	kept->entry = *entry;
 	kept->entry.text = copy(entry->text);
 	kept->entry.extra = copy(entry->extra);
+	kept->entry.left = (struct slice){NULL, 0};
 	kept->id = ++store->next_id;
 	log->last = entry->seq;
 	log->time_ms = entry->time_ms;
 	if (entry->kind == STORE_DELETE)
-		erase(log, entry->target);
+		erase(log, entry->target, entry->left);
 }
 
 static void write_trim(struct world_store *store, const struct store_trim *trim)

@@ -333,6 +333,44 @@ static void append_only(struct world *w, uint64_t conversation, int64_t seq, enu
 	    STATUS_AGAIN);
 }
 
+static bool take_extra(void *arg, const struct store_entry *entry)
+{
+	struct buf *all = arg;
+
+	buf_put_slice(all, entry->extra);
+	buf_put_char(all, '|');
+	return true;
+}
+
+TEST(unit__delete__leaves_of_extras_what_it_says)
+{
+	const struct store_read read = {
+	    .kind = STORE_READ_RANGE, .conversation = 1, .before = INT64_MAX, .limit = 10};
+	struct store_entry entries[] = {
+	    {.conversation = 1, .seq = 1, .kind = STORE_MESSAGE, .author = 7,
+		.text = slice_of("text"), .extra = slice_of("author,Zither42secret")},
+	    {.conversation = 1, .seq = 2, .kind = STORE_EDIT, .author = 7, .target = 1,
+		.text = slice_of("more"), .extra = slice_of("author,Zither42secret")},
+	    {.conversation = 1, .seq = 3, .kind = STORE_DELETE, .author = 7, .target = 1,
+		.extra = slice_of("by"), .left = slice_of("author")},
+	};
+	struct buf all;
+	struct world w;
+	struct error err;
+
+	world_init(&w);
+	CHECK_INT(world_append(&w, &(struct store_batch){.entries = entries, .entry_count = 3}),
+	    STATUS_AGAIN);
+	CHECK_INT(world_wait(&w), STATUS_OK);
+	buf_init(&all, 1000);
+	CHECK_INT(w.store->ops->read(w.store, &read, take_extra, &all, &err), STATUS_OK);
+	CHECK_STR(buf_text(&all), "author|author|by|");
+	buf_release(&all);
+	world_close(&w);
+	check_gone(&w, "Zither42secret");
+	world_release(&w);
+}
+
 TEST(unit__delete__erases_one_of_many)
 {
 	struct world w;
@@ -421,5 +459,5 @@ UNIT_MAIN(CASE(unit__append__is_read_back), CASE(unit__append__keeps_every_field
     CASE(unit__list__comes_backwards_from_a_key),
     CASE(unit__append__tells_tickets_in_order), CASE(unit__append__refuses_a_gap),
     CASE(unit__append__writes_those_before_a_gap), CASE(unit__delete__erases_the_texts),
-    CASE(unit__delete__erases_one_of_many), CASE(unit__trim__hides_at_once_and_keeps_counting),
+    CASE(unit__delete__leaves_of_extras_what_it_says), CASE(unit__delete__erases_one_of_many), CASE(unit__trim__hides_at_once_and_keeps_counting),
     CASE(unit__trim__removes_the_texts_by_and_by))
