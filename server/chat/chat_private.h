@@ -143,6 +143,8 @@ struct chat_room {
 	char *topic, *title;
 	bool is_private, guests;
 	bool visible_joined;	/* new members see history from their joining only */
+	bool was_joined;	/* the same before entry `visible_seq`, which changed it last */
+	int64_t visible_seq;
 	uint32_t slow_s;	/* between two messages of a member */
 	uint32_t days;		/* how long history is kept; 0: for good */
 	int64_t created_ms;
@@ -642,6 +644,8 @@ struct chat_member *chat_member_make(struct chat *chat, struct chat_room *room,
 void chat_member_free(struct chat_member *member);
 /* The oldest seq that this member may see. */
 int64_t chat_member_first(const struct chat_member *member);
+/* The same as far as everybody knows: a setting on its way to the store does not count yet. */
+int64_t chat_member_first_told(const struct chat_member *member);
 void chat_member_set_role(struct chat_member *member, enum chat_role role);
 struct chat_pin *chat_pin_make(struct chat *chat, struct chat_room *room, int64_t target);
 void chat_pin_free(struct chat_room *room, struct chat_pin *pin);

@@ -71,6 +71,15 @@ static void put_settings(struct chat_call *call, struct json_writer *w)
 	}
 }
 
+/* By the entry that comes next. */
+static void set_visible(struct chat_room *room, bool joined)
+{
+	if (room->visible_seq <= room->conv.released)
+		room->was_joined = room->visible_joined;
+	room->visible_joined = joined;
+	room->visible_seq = room->conv.seq + 1;
+}
+
 bool cmd_set(struct chat_call *call)
 {
 	const struct request *request = call->request;
@@ -96,7 +105,7 @@ bool cmd_set(struct chat_call *call)
 	if (is_given(call, PROTO_FIELD_set_slow))
 		room->slow_s = (uint32_t)request_field(request, PROTO_FIELD_set_slow)->number;
 	if (is_given(call, PROTO_FIELD_set_visible))
-		room->visible_joined = request_field(request, PROTO_FIELD_set_visible)->number == 1;
+		set_visible(room, request_field(request, PROTO_FIELD_set_visible)->number == 1);
 	if (history->present)
 		room->days = (uint32_t)history->number;
 	chat_extra_begin(call->chat, &w);

@@ -52,7 +52,7 @@ static int64_t first_of(const struct chat_conv *conv, struct chat_user *user)
 	struct chat_member *member =
 	    conv->room != NULL ? chat_member_find(user, conv->room->node.key) : NULL;
 
-	return member != NULL ? chat_member_first(member) : conv->first;
+	return member != NULL ? chat_member_first_told(member) : conv->first;
 }
 
 static void end_waiting(struct chat *chat, struct waiting *waiting)

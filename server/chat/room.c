@@ -190,12 +190,24 @@ void chat_member_set_role(struct chat_member *member, enum chat_role role)
 	member->role = role;
 }
 
+static int64_t first_if(const struct chat_member *member, bool joined)
+{
+	int64_t first = member->room->conv.first;
+
+	return joined && member->joined > first ? member->joined : first;
+}
+
 int64_t chat_member_first(const struct chat_member *member)
+{
+	return first_if(member, member->room->visible_joined);
+}
+
+int64_t chat_member_first_told(const struct chat_member *member)
 {
 	const struct chat_room *room = member->room;
 
-	return room->visible_joined && member->joined > room->conv.first ? member->joined
-									  : room->conv.first;
+	return first_if(member, room->visible_seq > room->conv.released ? room->was_joined
+									: room->visible_joined);
 }
 
 struct chat_pin *chat_pin_make(struct chat *chat, struct chat_room *room, int64_t target)
