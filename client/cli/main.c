@@ -184,6 +184,11 @@ static int find_verb(struct line *line, int argc, char *const *argv, bool *ret_i
 	int i = 1;
 	const char *word = next_word(argc, argv, &i);
 
+	/* "confab help VERB" is "confab VERB --help". */
+	if (word != NULL && strcmp(word, "help") == 0) {
+		line->help = true;
+		word = next_word(argc, argv, &i);
+	}
 	*ret_is_admin = word != NULL && strcmp(word, "admin") == 0;
 	if (*ret_is_admin)
 		word = next_word(argc, argv, &i);

@@ -122,7 +122,7 @@ def e2e__client__lists_are_tables():
         {"room": "a-longer-name", "topic": "", "member_count": 3, "joined": False, "invited": True},
         {"room": "x", "topic": "a\x1b[2J\nb", "member_count": 1, "joined": False}]})
     assert result.stdout.splitlines() == [
-        "ROOM           TOPIC    MEMBER_COUNT  JOINED  INVITED",
+        "ROOM           TOPIC    MEMBER COUNT  JOINED  INVITED",
         "dev            żółw     12            yes     -",
         "a-longer-name  -        3             no      yes",
         "x              a\ufffd[2J b  1             no      -"], result.stdout
