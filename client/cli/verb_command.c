@@ -71,6 +71,8 @@ static void hint(const struct question *question, const struct json *reply)
 	const struct json *first = json_first(json_get(reply, "messages"));
 	int64_t number;
 
+	if (first == NULL)
+		first = json_first(json_get(reply, "events"));
 	if (question->app->all || !json_is_true(json_get(reply, "more")))
 		return;
 	if (is_history(question) && command_value(question->command, "after")->len > 0)

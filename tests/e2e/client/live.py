@@ -85,6 +85,7 @@ def e2e__live__verbs_change_and_find_what_was_said():
         bob.done("read", "dev", seqs[2])
         assert bob.reply("unread")["conversations"] == []
 
+        bob.done("send", "dev", "really?", "--reply", seqs[1])
         ala.done("edit", "dev", seqs[0], "one giant leap")
         bob.run("edit", "dev", seqs[0], "mine").expect(5, "not_allowed")
         bob.done("react", "dev", seqs[0], "+1")
@@ -95,16 +96,17 @@ def e2e__live__verbs_change_and_find_what_was_said():
         ala.done("pin", "dev", seqs[2])
         wanted = [f"dev #{seqs[0]} ala: one giant leap (edited) [+1 bob]",
                   f"dev #{seqs[1]} ala: (deleted)",
-                  f"dev #{seqs[2]} ala: out of step @bob (pinned)"]
+                  f"dev #{seqs[2]} ala: out of step @bob (pinned)",
+                  f"dev #{seqs[2] + 1} bob (to #{seqs[1]}): really?"]
         assert lines(bob.done("history", "dev")) == wanted, bob.done("history", "dev")
         assert lines(bob.done("history", "dev", "--all", "--limit", "1")) == wanted
-        assert lines(bob.done("pins", "dev")) == wanted[2:]
-        assert lines(bob.done("search", "step")) == wanted[2:]
+        assert lines(bob.done("pins", "dev")) == wanted[2:3]
+        assert lines(bob.done("search", "step")) == wanted[2:3]
         assert lines(bob.done("search", '"giant leap"', "--from", "ala")) == wanted[:1]
         bob.run("search", "small").expect(0, "^none$")
         replayed = lines(bob.done("sync", f"dev={seqs[2]}"))
-        assert replayed[0] == f"dev -- ala edited #{seqs[0]}: one giant leap", replayed
-        assert replayed[-1] == f"dev -- ala pinned #{seqs[2]}" and len(replayed) == 6, replayed
+        assert replayed[1] == f"dev -- ala edited #{seqs[0]}: one giant leap", replayed
+        assert replayed[-1] == f"dev -- ala pinned #{seqs[2]}" and len(replayed) == 7, replayed
         ala.run("set", "dev").expect(2, "set what")
 
 
@@ -146,7 +148,7 @@ def e2e__live__outbox_is_delivered_once_over_a_restart():
         ala.done("create", "dev")
         ala.done("send", "dev", "before")
         server.stop()
-        ala.run("send", "dev", "-", stdin="x\ny\n").expect(8, "2 messages wait")
+        ala.run("send", "dev", "-", "-r", 1, stdin="x\ny\n").expect(8, "2 messages wait")
         with again(server) as second:
             ala.done("send", "dev", "after")
             ala.run("outbox", "send").expect(0, "nothing waits")
@@ -155,6 +157,7 @@ def e2e__live__outbox_is_delivered_once_over_a_restart():
             ala.done("outbox", "send")
             found = ala.reply("history", "dev")["messages"]
             assert [m["text"] for m in found] == ["before", "x", "y", "after"], found
+            assert [m.get("reply") for m in found] == [None, 1, 1, None], found
 
 
 if __name__ == "__main__":
