@@ -43,7 +43,8 @@ static enum status set_reply(struct app *app, const char *value, struct error *e
 {
 	if (!str_to_int(slice_of(value), 1, PROTO_INT_MAX, &app->reply))
 		return error_set(err, STATUS_USAGE,
-		    "--reply \"%.40s\" is no number of a message; confab history shows them", value);
+		    "--reply \"%.40s\" is no number of a message; confab history shows them",
+		    value);
 	return STATUS_OK;
 }
 

@@ -371,8 +371,8 @@ static void enqueue(struct outbox *outbox, struct outbox_message *message)
 	list_put(&outbox->queue, &message->node);
 }
 
-enum status outbox_put(struct outbox *outbox, const char *target, int64_t reply, struct slice text,
-    struct error *err)
+enum status outbox_put(
+    struct outbox *outbox, const char *target, int64_t reply, struct slice text, struct error *err)
 {
 	struct outbox_message *message;
 

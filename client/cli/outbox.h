@@ -69,8 +69,8 @@ enum status outbox_close(struct outbox *outbox, struct error *err);
 struct list *outbox_queue(struct outbox *outbox);
 
 /* Puts a new message at the end of the queue; `reply` as in it. FULL: the outbox is; NOMEM. */
-enum status outbox_put(struct outbox *outbox, const char *target, int64_t reply, struct slice text,
-    struct error *err);
+enum status outbox_put(
+    struct outbox *outbox, const char *target, int64_t reply, struct slice text, struct error *err);
 
 /* The server has taken it, or it is dropped: leaves the outbox, and is freed. */
 void outbox_done(struct outbox *outbox, struct outbox_message *message);

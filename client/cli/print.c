@@ -110,7 +110,8 @@ static void measure(struct print_table *table, const struct json *list)
 }
 
 /* The last cell of a line is not filled up. */
-static void put_padded(struct buf *to, const struct print_table *table, size_t column, struct slice cell)
+static void put_padded(
+    struct buf *to, const struct print_table *table, size_t column, struct slice cell)
 {
 	unsigned width = show_width(cell);
 

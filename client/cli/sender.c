@@ -36,8 +36,7 @@ static void flush(struct sender *sender, bool sync)
 		warn(err.text);
 }
 
-bool sender_put(
-    struct sender *sender, const char *target, int64_t reply, struct slice text)
+bool sender_put(struct sender *sender, const char *target, int64_t reply, struct slice text)
 {
 	struct error err = {.status = STATUS_OK};
 

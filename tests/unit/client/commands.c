@@ -266,5 +266,4 @@ UNIT_MAIN(CASE(unit__command_put_words__fills_fields_in_order),
     CASE(unit__command_place__keeps_secrets_off_the_command_line),
     CASE(unit__verbs__are_those_of_the_tables), CASE(unit__print_reply__has_a_shape_for_each_kind),
     CASE(unit__print_reply__aligns_what_is_wide), CASE(unit__print_reply__lets_no_control_through),
-    CASE(unit__print_reply__titles_a_table_once),
-    CASE(unit__print_reply__bears_what_is_no_message))
+    CASE(unit__print_reply__titles_a_table_once), CASE(unit__print_reply__bears_what_is_no_message))
