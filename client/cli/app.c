@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "cli/command.h"
 #include "cli/show.h"
 #include "os/clock.h"
 #include "os/thread.h"
@@ -126,7 +127,8 @@ static const char *hint_of(const struct app *app, enum confab_status status)
 		return "; does the server know the authority of this certificate (its "
 		       "--client-ca)?";
 	if (status == CONFAB_AUTH)
-		return "; try another --user, or confab login where guests may not";
+		return "; if the account is yours, run confab login; guests need a name that is "
+		       "free (--user)";
 	return "";
 }
 
@@ -139,16 +141,19 @@ int app_fail(struct app *app, enum confab_status status)
 	return app_exit_of(status);
 }
 
-static const char *next_step(const char *code)
+static const char *next_step(const struct app *app, const char *code)
 {
 	static const char *const steps[][2] = {
 	    {"no_such_room", "; confab rooms lists the rooms there are"},
-	    {"no_such_user", "; only users who are known or connected can be written to"},
 	    {"not_member", "; confab join ROOM"},
 	    {"not_logged_in", "; run confab login"},
 	    {"rate_limited", "; wait a little and try again"},
 	    {"unavailable", "; try again later"},
 	};
+
+	/* Its words say what to do, and that is not to wait. */
+	if (app->command != NULL && app->command->cmd == PROTO_CMD_backup)
+		return "";
 
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
 		if (strcmp(code, steps[i][0]) == 0)
@@ -169,7 +174,10 @@ int app_refused(struct app *app, enum confab_status status, const struct confab_
 	}
 	code = confab_line_name(line);
 	confab_line_text(line, "message", text, sizeof text);
-	app_error("%s: %s%s", code, text, next_step(code));
+	app_error("%s: %s%s", code, text, next_step(app, code));
+	/* Of an account that somebody logged in makes, it says nothing about the login. */
+	if (strcmp(code, "name_taken") == 0 && !app->no_login)
+		return EXIT_REFUSED;
 	return app_exit_of(status);
 }
 

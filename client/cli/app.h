@@ -28,6 +28,7 @@ struct app {
 	const char *to;                    /* --to, without @; or NULL */
 	const char *device;                /* --device, or NULL */
 	bool json, quiet, no_login, no_outbox;
+	int64_t reply; /* send: the seq of the message that is answered, or 0 */
 	unsigned timeout_ms;
 	/* Of the verbs that are commands, and of those of accounts: */
 	struct command *command; /* its options, as the flags say */

@@ -39,6 +39,15 @@ static enum status set_to(struct app *app, const char *value, struct error *err)
 	return STATUS_OK;
 }
 
+static enum status set_reply(struct app *app, const char *value, struct error *err)
+{
+	if (!str_to_int(slice_of(value), 1, PROTO_INT_MAX, &app->reply))
+		return error_set(err, STATUS_USAGE,
+		    "--reply \"%.40s\" is no number of a message; confab history shows them",
+		    value);
+	return STATUS_OK;
+}
+
 static enum status set_value(
     struct app *app, enum settings_key key, const char *name, const char *value, struct error *err)
 {
@@ -88,6 +97,8 @@ static enum status take_own(
 	static const char new_prefix[] = "new-";
 	struct app *app = &line->app;
 
+	if (line->verb != NULL && line->verb->run == verb_send && strcmp(name, "reply") == 0)
+		return set_reply(app, value, err);
 	if (line->verb == NULL || line->verb->cmd < 0)
 		return STATUS_NOT_FOUND;
 	if (strcmp(name, "all") == 0) {
@@ -184,6 +195,11 @@ static int find_verb(struct line *line, int argc, char *const *argv, bool *ret_i
 	int i = 1;
 	const char *word = next_word(argc, argv, &i);
 
+	/* "confab help VERB" is "confab VERB --help". */
+	if (word != NULL && strcmp(word, "help") == 0) {
+		line->help = true;
+		word = next_word(argc, argv, &i);
+	}
 	*ret_is_admin = word != NULL && strcmp(word, "admin") == 0;
 	if (*ret_is_admin)
 		word = next_word(argc, argv, &i);

@@ -372,7 +372,7 @@ static void enqueue(struct outbox *outbox, struct outbox_message *message)
 }
 
 enum status outbox_put(
-    struct outbox *outbox, const char *target, struct slice text, struct error *err)
+    struct outbox *outbox, const char *target, int64_t reply, struct slice text, struct error *err)
 {
 	struct outbox_message *message;
 
@@ -386,6 +386,7 @@ enum status outbox_put(
 	if (message == NULL)
 		return error_set(err, STATUS_NOMEM, "%s", status_text(STATUS_NOMEM));
 	message->time_ms = clock_unix_ms();
+	message->reply = reply;
 	new_nonce(outbox, message->nonce);
 	/* A failure of the disk is told by the next flush: the message is in memory. */
 	if (outbox->own == NULL || outbox->own->bytes >= FILE_FULL)

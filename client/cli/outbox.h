@@ -44,6 +44,7 @@ struct outbox_message {
 	bool sent;       /* marked so */
 	char nonce[OUTBOX_NONCE_SIZE];
 	const char *target; /* "room" or "@user" */
+	int64_t reply;      /* the seq of the message that it answers, or 0 */
 	struct slice text;  /* with a NUL behind it */
 };
 
@@ -67,9 +68,9 @@ enum status outbox_close(struct outbox *outbox, struct error *err);
 /* Messages nobody has taken out yet, linked by `node`, oldest first. */
 struct list *outbox_queue(struct outbox *outbox);
 
-/* Puts a new message at the end of the queue. FULL: the outbox is; NOMEM. */
+/* Puts a new message at the end of the queue; `reply` as in it. FULL: the outbox is; NOMEM. */
 enum status outbox_put(
-    struct outbox *outbox, const char *target, struct slice text, struct error *err);
+    struct outbox *outbox, const char *target, int64_t reply, struct slice text, struct error *err);
 
 /* The server has taken it, or it is dropped: leaves the outbox, and is freed. */
 void outbox_done(struct outbox *outbox, struct outbox_message *message);

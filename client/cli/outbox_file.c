@@ -35,6 +35,8 @@ void outbox_file_put(struct buf *to, const struct outbox_message *message)
 	json_put_str(&w, "nonce", message->nonce);
 	json_put_int(&w, "time", message->time_ms);
 	json_put_str(&w, "to", message->target);
+	if (message->reply > 0)
+		json_put_int(&w, "reply", message->reply);
 	json_put_text(&w, "text", message->text);
 	json_end(&w);
 	buf_put_char(to, '\n');
@@ -135,6 +137,7 @@ static enum status read_message(
 	}
 	message->id = id;
 	message->time_ms = time_ms;
+	json_int(json_get(root, "reply"), &message->reply);
 	str_copy(message->nonce, sizeof message->nonce, nonce);
 	reading->next_id = id + 1;
 	return STATUS_OK;

@@ -5,8 +5,9 @@
  *     {"done":[0,3]}   taken or dropped    {"sent":[4,4]}   on its way, no nonce kept
  *     {"back":[4,4]}   no longer sent
  *
- * Ids only rise. A last line without its line end was torn by a crash: it was never sent, as a line
- * is written before that. Other lines that cannot be read are left out and counted. Pure.
+ * A message that answers another has its "reply", too. Ids only rise. A last line without its line
+ * end was torn by a crash: it was never sent, as a line is written before that. Other lines that
+ * cannot be read are left out and counted. Pure.
  */
 #ifndef CONFAB_CLI_OUTBOX_FILE_H
 #define CONFAB_CLI_OUTBOX_FILE_H

@@ -3,7 +3,6 @@
 #include "base/rfc3339.h"
 #include "cli/local.h"
 
-#define COLUMNS_MAX 24
 #define CELL_MAX 8192 /* bytes of one value, shown */
 #define PAD_MAX 40    /* columns that one long value may push the others to the right */
 
@@ -70,13 +69,7 @@ static void put_cell(struct buf *to, const struct json *value)
 
 /* --- Tables -------------------------------------------------------------------------------- */
 
-struct table {
-	char name[COLUMNS_MAX][40]; /* of the fields */
-	unsigned width[COLUMNS_MAX];
-	size_t count;
-};
-
-static void add_column(struct table *table, struct slice name)
+static void add_column(struct print_table *table, struct slice name)
 {
 	struct slice shown;
 	struct buf buf;
@@ -84,7 +77,7 @@ static void add_column(struct table *table, struct slice name)
 	for (size_t i = 0; i < table->count; i++)
 		if (slice_is(name, table->name[i]))
 			return;
-	if (table->count == COLUMNS_MAX || name.len >= sizeof table->name[0])
+	if (table->count == PRINT_COLUMNS_MAX || name.len >= sizeof table->name[0])
 		return;
 	str_copy(table->name[table->count], sizeof table->name[0], name);
 	buf_init(&buf, 256);
@@ -95,7 +88,7 @@ static void add_column(struct table *table, struct slice name)
 }
 
 /* All fields of all rows, in the order in which they come first. */
-static void measure(struct table *table, const struct json *list)
+static void measure(struct print_table *table, const struct json *list)
 {
 	struct buf cell;
 
@@ -117,7 +110,8 @@ static void measure(struct table *table, const struct json *list)
 }
 
 /* The last cell of a line is not filled up. */
-static void put_padded(struct buf *to, const struct table *table, size_t column, struct slice cell)
+static void put_padded(
+    struct buf *to, const struct print_table *table, size_t column, struct slice cell)
 {
 	unsigned width = show_width(cell);
 
@@ -129,25 +123,52 @@ static void put_padded(struct buf *to, const struct table *table, size_t column,
 		    width < table->width[column] ? (int)(table->width[column] - width) : 0, "");
 }
 
-static void put_table(struct buf *to, const struct json *list)
+/* The name of a field, with spaces between its words. */
+static void put_field(struct buf *to, struct slice name)
 {
-	struct table table = {.count = 0};
+	size_t start = to->len;
+
+	show_text(to, name);
+	for (size_t i = start; i < to->len; i++)
+		if (to->ptr[i] == '_')
+			to->ptr[i] = ' ';
+}
+
+static void put_titles(struct buf *to, const struct print_table *table)
+{
 	struct buf cell;
 
-	measure(&table, list);
 	buf_init(&cell, CELL_MAX);
-	for (size_t i = 0; i < table.count; i++) {
+	for (size_t i = 0; i < table->count; i++) {
 		buf_clear(&cell);
-		show_text(&cell, slice_of(table.name[i]));
+		put_field(&cell, slice_of(table->name[i]));
 		for (size_t j = 0; j < cell.len; j++)
 			if (cell.ptr[j] >= 'a' && cell.ptr[j] <= 'z')
 				cell.ptr[j] = (char)(cell.ptr[j] - 'a' + 'A');
-		put_padded(to, &table, i, buf_slice(&cell));
+		put_padded(to, table, i, buf_slice(&cell));
 	}
+	buf_release(&cell);
+}
+
+/* Another page has titles of its own only if there are columns that were not there before. */
+static void put_table(struct print *print, struct buf *to, const struct json *list)
+{
+	struct print_table *table = &print->table;
+	size_t shown;
+	struct buf cell;
+
+	if (!slice_is(json_key(list), table->list))
+		*table = (struct print_table){.count = 0};
+	str_copy(table->list, sizeof table->list, json_key(list));
+	shown = table->count;
+	measure(table, list);
+	if (table->count > shown)
+		put_titles(to, table);
+	buf_init(&cell, CELL_MAX);
 	for (const struct json *row = json_first(list); row != NULL; row = json_next(row)) {
-		for (size_t i = 0; i < table.count; i++) {
-			put_cell(&cell, json_get(row, table.name[i]));
-			put_padded(to, &table, i, buf_slice(&cell));
+		for (size_t i = 0; i < table->count; i++) {
+			put_cell(&cell, json_get(row, table->name[i]));
+			put_padded(to, table, i, buf_slice(&cell));
 		}
 	}
 	buf_release(&cell);
@@ -164,7 +185,7 @@ static void put_list(struct print *print, const struct json *list, struct buf *t
 	if (print->is_empty)
 		return;
 	if (!is_messages && !is_events && json_type(json_first(list)) == JSON_OBJECT) {
-		put_table(to, list);
+		put_table(print, to, list);
 		return;
 	}
 	for (const struct json *m = json_first(list); m != NULL; m = json_next(m)) {
@@ -177,11 +198,16 @@ static void put_list(struct print *print, const struct json *list, struct buf *t
 	}
 }
 
+static bool is_list(const struct json *value)
+{
+	return value != NULL && json_type(value) == JSON_ARRAY;
+}
+
 /* What is there for programs: where the answer belongs, and how to go on. */
 static bool is_for_people(const struct json *reply, const struct json *member)
 {
 	static const char *const names[] = {"re", "ok", "more", "next"};
-	bool is_page = json_get(reply, "messages") != NULL || json_get(reply, "events") != NULL;
+	bool is_page = is_list(json_get(reply, "messages")) || is_list(json_get(reply, "events"));
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (slice_is(json_key(member), names[i]))
@@ -192,6 +218,7 @@ static bool is_for_people(const struct json *reply, const struct json *member)
 void print_reply(struct print *print, const struct json *reply, struct buf *to)
 {
 	const struct json *only = NULL;
+	struct buf cell;
 	size_t count = 0;
 
 	for (const struct json *m = json_first(reply); m != NULL; m = json_next(m)) {
@@ -203,6 +230,7 @@ void print_reply(struct print *print, const struct json *reply, struct buf *to)
 	/* The number of what was done is told as little as by `send`. */
 	if (count == 1 && slice_is(json_key(only), "seq"))
 		return;
+	buf_init(&cell, CELL_MAX);
 	for (const struct json *m = json_first(reply); m != NULL; m = json_next(m)) {
 		if (!is_for_people(reply, m))
 			continue;
@@ -210,9 +238,11 @@ void print_reply(struct print *print, const struct json *reply, struct buf *to)
 			put_list(print, m, to);
 			continue;
 		}
-		show_text(to, json_key(m));
+		put_field(to, json_key(m));
 		buf_put_str(to, ": ");
-		put_value(to, m);
+		put_cell(&cell, m);
+		buf_put_slice(to, buf_slice(&cell));
 		buf_put_char(to, '\n');
 	}
+	buf_release(&cell);
 }

@@ -11,12 +11,23 @@
 #include "cli/show.h"
 #include "wire/json.h"
 
+#define PRINT_COLUMNS_MAX 24
+
+/* The columns of a table, as wide as the pages so far need them. */
+struct print_table {
+	char list[40];                    /* the field of the reply that it shows */
+	char name[PRINT_COLUMNS_MAX][40]; /* of the fields of its rows */
+	unsigned width[PRINT_COLUMNS_MAX];
+	size_t count;
+};
+
 /* What one page leaves for the next. */
 struct print {
 	const char *conversation; /* whose history it is, or NULL */
 	const char *self;         /* the user of this connection */
 	char day[SHOW_DAY_SIZE];  /* "" at first */
 	bool is_empty;            /* the reply had a list, and nothing in it */
+	struct print_table table; /* zeroed at first */
 };
 
 void print_reply(struct print *print, const struct json *reply, struct buf *to);

@@ -36,11 +36,11 @@ static void flush(struct sender *sender, bool sync)
 		warn(err.text);
 }
 
-bool sender_put(struct sender *sender, const char *target, struct slice text)
+bool sender_put(struct sender *sender, const char *target, int64_t reply, struct slice text)
 {
 	struct error err = {.status = STATUS_OK};
 
-	if (outbox_put(sender->outbox, target, text, &err) == STATUS_OK)
+	if (outbox_put(sender->outbox, target, reply, text, &err) == STATUS_OK)
 		return true;
 	app_error("%s; `confab outbox` shows them, `confab outbox send` and `confab outbox drop` "
 	          "make room",
@@ -246,6 +246,8 @@ static enum confab_status request(struct sender *sender, struct outbox_message *
 	/* It costs the server a record on its disk: for nothing where nothing is sent again. */
 	if (!sender->app->no_outbox)
 		json_put_str(&w, "nonce", message->nonce);
+	if (message->reply > 0)
+		json_put_int(&w, "reply", message->reply);
 	json_put_text(&w, "text", message->text);
 	json_end(&w);
 	message->holder = sender;

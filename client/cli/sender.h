@@ -48,7 +48,7 @@ int sender_open(struct sender *sender);
 int sender_run(struct sender *sender, struct input *input);
 
 /* Puts a message into the outbox; false, and exit_code set, when that cannot be. */
-bool sender_put(struct sender *sender, const char *target, struct slice text);
+bool sender_put(struct sender *sender, const char *target, int64_t reply, struct slice text);
 
 /* Tells what stays in the outbox, and closes it. Returns the exit code of all. */
 int sender_close(struct sender *sender);

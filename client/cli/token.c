@@ -38,16 +38,16 @@ static void put_safe(struct buf *to, const char *name)
 	}
 }
 
-/* The folder, and the file in it. */
-static enum status locate(
-    const struct settings *settings, struct buf *dir, struct buf *file, struct error *err)
+/* The folder, and the file in it: of the profile, or of the server. */
+static enum status locate(const struct settings *settings, bool of_profile, struct buf *dir,
+    struct buf *file, struct error *err)
 {
 	struct buf base, name;
 	enum status status;
 
 	buf_init(&base, PATH_MAX_BYTES);
 	buf_init(&name, 1024);
-	if (settings->profile[0] != '\0') {
+	if (of_profile) {
 		buf_put_str(&name, "profile-");
 		put_safe(&name, settings->profile);
 		status = STATUS_OK;
@@ -108,7 +108,8 @@ static enum status parse(const struct settings *settings, struct slice text, con
 	return status;
 }
 
-enum status token_load(const struct settings *settings, struct token *ret, struct error *err)
+static enum status load(
+    const struct settings *settings, bool of_profile, struct token *ret, struct error *err)
 {
 	struct buf dir, file, text;
 	enum status status;
@@ -117,7 +118,7 @@ enum status token_load(const struct settings *settings, struct token *ret, struc
 	buf_init(&file, PATH_MAX_BYTES);
 	buf_init(&text, FILE_MAX_BYTES);
 	buf_reserve(&text, FILE_MAX_BYTES); /* once, as it is a secret */
-	status = locate(settings, &dir, &file, err);
+	status = locate(settings, of_profile, &dir, &file, err);
 	if (status == STATUS_OK)
 		status = file_read(buf_text(&file), &text, err);
 	if (status == STATUS_OK && file_is_exposed(buf_text(&file)))
@@ -127,9 +128,22 @@ enum status token_load(const struct settings *settings, struct token *ret, struc
 		    buf_text(&file));
 	if (status == STATUS_OK)
 		status = parse(settings, buf_slice(&text), buf_text(&file), ret, err);
+	ret->of_profile = of_profile;
 	buf_release(&dir);
 	buf_release(&file);
 	buf_release_secret(&text);
+	return status;
+}
+
+enum status token_load(const struct settings *settings, struct token *ret, struct error *err)
+{
+	enum status status = STATUS_NOT_FOUND;
+
+	if (settings->profile[0] != '\0')
+		status = load(settings, true, ret, err);
+	/* Who logged in first and wrote the profile then is logged in all the same. */
+	if (status == STATUS_NOT_FOUND)
+		status = load(settings, false, ret, err);
 	return status;
 }
 
@@ -145,7 +159,7 @@ enum status token_save(
 	buf_init(&label, 1024);
 	buf_init(&text, FILE_MAX_BYTES);
 	buf_reserve(&text, FILE_MAX_BYTES);
-	status = locate(settings, &dir, &file, err);
+	status = locate(settings, settings->profile[0] != '\0', &dir, &file, err);
 	if (status == STATUS_OK)
 		status = server_label(settings, &label, err);
 	json_begin(&w, &text);
@@ -165,14 +179,15 @@ enum status token_save(
 	return status;
 }
 
-enum status token_remove(const struct settings *settings, struct error *err)
+enum status token_remove(
+    const struct settings *settings, const struct token *token, struct error *err)
 {
 	struct buf dir, file;
 	enum status status;
 
 	buf_init(&dir, PATH_MAX_BYTES);
 	buf_init(&file, PATH_MAX_BYTES);
-	status = locate(settings, &dir, &file, err);
+	status = locate(settings, token->of_profile, &dir, &file, err);
 	if (status == STATUS_OK)
 		status = file_remove(buf_text(&file), err);
 	buf_release(&dir);

@@ -17,20 +17,23 @@
 struct token {
 	char user[PROTO_USER_MAX + 1];
 	char text[TOKEN_MAX + 1]; /* "" where there is none */
+	bool of_profile;          /* kept for the profile, not for its server */
 };
 
 /* Wipes it; harmless on a zeroed one. */
 void token_release(struct token *token);
 
-/* The token for completed settings. NOT_FOUND: there is none for them; ACCESS, IO, USAGE (the
- * server's name), INVALID (the file is no such file), with a sentence. */
+/* The token for completed settings, of their profile, else of their server. NOT_FOUND: there is
+ * none for them; ACCESS, IO, USAGE (the server's name), INVALID (the file is no such file), with a
+ * sentence. */
 enum status token_load(const struct settings *settings, struct token *ret, struct error *err);
 
 /* Keeps it in place of the one before. ACCESS, NO_SPACE, IO, USAGE, NOT_FOUND (no home folder). */
 enum status token_save(
     const struct settings *settings, const struct token *token, struct error *err);
 
-/* Forgets it; OK also when there is none. */
-enum status token_remove(const struct settings *settings, struct error *err);
+/* Forgets it where it was loaded from; OK also when there is none. */
+enum status token_remove(
+    const struct settings *settings, const struct token *token, struct error *err);
 
 #endif

@@ -234,7 +234,7 @@ int verb_logout(struct app *app, const char *const *words, size_t count)
 	result = converse(&account);
 	/* One that the server refuses is worth nothing any more. */
 	if ((result == EXIT_DONE || result == EXIT_AUTH) &&
-	    token_remove(&app->settings, &err) != STATUS_OK) {
+	    token_remove(&app->settings, &app->token, &err) != STATUS_OK) {
 		app_error("%s", err.text);
 		result = EXIT_OTHER;
 	}

@@ -8,7 +8,9 @@
 #include <stdarg.h>
 
 #include "cli/chat.h"
+#include "cli/local.h"
 #include "cli/show.h"
+#include "os/clock.h"
 #include "os/random.h"
 #include "wire/json.h"
 
@@ -72,6 +74,16 @@ static bool is_on_screen(const struct chat *chat, const struct json *event)
 	return chat->has_prompt && nonce.ptr != NULL && slice_starts(nonce, chat->nonce);
 }
 
+/* What is of this moment only, such as presence, has no time of its own. */
+static void put_now(struct buf *line)
+{
+	char now[LOCAL_TIME_SIZE];
+
+	local_time(clock_unix_ms(), now);
+	if (line->len > strlen(now))
+		memcpy(line->ptr, now, strlen(now));
+}
+
 static void on_line(void *arg, struct confab *c, const struct confab_line *line)
 {
 	struct chat *chat = arg;
@@ -95,6 +107,8 @@ static void on_line(void *arg, struct confab *c, const struct confab_line *line)
 		if (confab_line_text(line, "motd", motd, sizeof motd) > 0)
 			chat_note(chat, "%s", motd);
 	} else if (!is_on_screen(chat, event) && show_event(&text, event, confab_user(c))) {
+		if (json_get(event, "time") == NULL)
+			put_now(&text);
 		chat_print(chat, buf_slice(&text));
 	}
 	buf_release(&text);

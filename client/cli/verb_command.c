@@ -71,6 +71,8 @@ static void hint(const struct question *question, const struct json *reply)
 	const struct json *first = json_first(json_get(reply, "messages"));
 	int64_t number;
 
+	if (first == NULL)
+		first = json_first(json_get(reply, "events"));
 	if (question->app->all || !json_is_true(json_get(reply, "more")))
 		return;
 	if (is_history(question) && command_value(question->command, "after")->len > 0)
@@ -267,6 +269,22 @@ int secret_exit(enum status status)
 	return status == STATUS_USAGE || status == STATUS_INVALID ? EXIT_USAGE : EXIT_OTHER;
 }
 
+/* `set` without a setting would tell the whole room that nothing has changed. */
+static bool sets_nothing(struct command *command)
+{
+	const struct proto_cmd_row *row = proto_cmd_row(command->cmd);
+
+	if (command->cmd != PROTO_CMD_set)
+		return false;
+	for (unsigned i = 0; i < row->field_count; i++) {
+		const char *name = proto_field_row(row->first_field + i)->name;
+
+		if (strcmp(name, "room") != 0 && command_value(command, name)->len > 0)
+			return false;
+	}
+	return true;
+}
+
 int verb_command(struct app *app, const char *const *words, size_t count)
 {
 	struct error err = {.status = STATUS_OK};
@@ -276,6 +294,10 @@ int verb_command(struct app *app, const char *const *words, size_t count)
 	if (status != STATUS_OK) {
 		app_error("%s", err.text);
 		return status == STATUS_USAGE ? EXIT_USAGE : EXIT_OTHER;
+	}
+	if (sets_nothing(app->command)) {
+		app_error("set what? confab set --help lists the settings");
+		return EXIT_USAGE;
 	}
 	result = put_password(app, app->command);
 	return result == EXIT_DONE ? command_ask(app, app->command) : result;

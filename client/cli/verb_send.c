@@ -16,15 +16,16 @@ struct call {
 /* Into the outbox, without what a message must not contain. */
 static bool put_text(struct call *call, struct slice text)
 {
+	int64_t reply = call->sender.app->reply;
 	struct buf repaired;
 	bool ok = true;
 
 	if (utf8_is_valid(text) && memchr(text.ptr, '\0', text.len) == NULL)
-		return sender_put(&call->sender, call->target, text);
+		return sender_put(&call->sender, call->target, reply, text);
 	buf_init(&repaired, 4 * text.len + 1);
 	show_repair(&repaired, text);
 	if (repaired.len > 0)
-		ok = sender_put(&call->sender, call->target, buf_slice(&repaired));
+		ok = sender_put(&call->sender, call->target, reply, buf_slice(&repaired));
 	buf_release(&repaired);
 	return ok;
 }

@@ -148,6 +148,10 @@ static const struct option new_secrets[] = {
     {NULL, '\0', NULL, NULL},
 };
 
+static const struct option answer[] = {
+    {"reply", 'r', "SEQ", "the message that is answered, as history numbers it"},
+    {NULL, '\0', NULL, NULL}};
+
 static const struct option all_pages[] = {
     {"all", '\0', NULL, "all pages, not just one"}, {NULL, '\0', NULL, NULL}};
 
@@ -187,6 +191,8 @@ void verb_get_options(const struct verb *verb, struct verb_options *ret)
 
 	ret->count = 0;
 	add(ret, common + sizeof common / sizeof *common - 1); /* none, ended */
+	if (verb->run == verb_send)
+		add(ret, answer);
 	if (verb->cmd < 0)
 		return;
 	command_get_options(cmd, &ret->command);

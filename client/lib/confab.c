@@ -74,7 +74,7 @@ const char *confab_status_text(enum confab_status status)
 	    [CONFAB_TLS] = "TLS error",
 	    [CONFAB_VERIFY] = "the server's certificate is not trusted",
 	    [CONFAB_REFUSED] = "refused by the server",
-	    [CONFAB_NOT_FOUND] = "no such room or user",
+	    [CONFAB_NOT_FOUND] = "no such room, user or message",
 	    [CONFAB_TIMEOUT] = "timed out",
 	    [CONFAB_UNREACHABLE] = "the server cannot be reached",
 	    [CONFAB_LOST] = "there is no connection",

@@ -51,7 +51,7 @@ enum confab_status {
 	CONFAB_TLS = 5,       /* the TLS handshake or the TLS stream failed */
 	CONFAB_VERIFY = 6,    /* the server's certificate is not trusted or is for another name */
 	CONFAB_REFUSED = 7,   /* the server answered "ok":false with any other error */
-	CONFAB_NOT_FOUND = 8, /* no_such_room, no_such_user */
+	CONFAB_NOT_FOUND = 8, /* no_such_room, no_such_user, no_such_message */
 	CONFAB_TIMEOUT = 9,   /* no connection, no login or no end in time */
 	CONFAB_UNREACHABLE = 10, /* refused, no route, or the name cannot be resolved */
 	CONFAB_LOST = 11,        /* the connection was lost, or there is none now */

@@ -24,6 +24,7 @@ enum status session_refusal(struct slice code)
 		return STATUS_AUTH;
 	case PROTO_ERR_no_such_room:
 	case PROTO_ERR_no_such_user:
+	case PROTO_ERR_no_such_message:
 		return STATUS_NOT_FOUND;
 	default:
 		return STATUS_REFUSED;

@@ -222,8 +222,9 @@ static enum status take(void *arg, const struct option *option, const char *valu
 	if (option != NULL)
 		return take_option(admin, option->name, value, err);
 	if (admin->count == parse->verb->max_words)
-		return error_set(err, STATUS_USAGE, "\"%.80s\" is too much; usage: confab-server %s %s",
-		    value, parse->verb->name, parse->verb->words);
+		return error_set(err, STATUS_USAGE,
+		    "\"%.80s\" is too much; usage: confab-server %s%s%s", value, parse->verb->name,
+		    parse->verb->words[0] != '\0' ? " " : "", parse->verb->words);
 	admin->words[admin->count++] = value;
 	return STATUS_OK;
 }
@@ -235,6 +236,7 @@ static enum status find_verb(int argc, char *const *argv, const struct verb **re
 	const char *names[VERBS + 1] = {NULL};
 	const char *nearest;
 	bool has_second = argc > 2 && argv[2][0] != '-';
+	bool is_first_of_two;
 	char two[96];
 
 	snprintf(two, sizeof two, "%.40s%s%.40s", argv[1], has_second ? " " : "",
@@ -249,8 +251,12 @@ static enum status find_verb(int argc, char *const *argv, const struct verb **re
 			return STATUS_OK;
 		}
 	}
+	is_first_of_two = strcmp(argv[1], "user") == 0 || strcmp(argv[1], "invitecode") == 0;
+	if (is_first_of_two && !has_second)
+		return error_set(err, STATUS_USAGE,
+		    "%s what? confab-server --help lists the verbs", argv[1]);
 	/* Of a verb of two words both are meant, else the second is an argument. */
-	if (strcmp(argv[1], "user") != 0 && strcmp(argv[1], "invitecode") != 0)
+	if (!is_first_of_two)
 		snprintf(two, sizeof two, "%.40s", argv[1]);
 	nearest = options_nearest(two, names);
 	if (nearest != NULL)

@@ -100,22 +100,28 @@ enum status verb_restore(struct admin *admin, struct error *err)
 {
 	const char *data;
 	struct buf text;
+	bool replaces = false;
 	enum status status = admin_need_no_server(admin, "restore", err);
 
 	if (status == STATUS_OK)
 		status = admin_data(admin, &data, err);
 	if (status == STATUS_OK && !file_exists(admin->words[0]))
 		status = error_set(err, STATUS_NOT_FOUND, "there is no file %s", admin->words[0]);
+	buf_init(&text, 65536);
+	if (status == STATUS_OK) {
+		path_join(&text, data, "confab.db");
+		replaces = file_exists(buf_text(&text));
+		buf_clear(&text);
+	}
 	if (status == STATUS_OK)
 		status = store_sqlite_restore(data, admin->words[0], err);
-	if (status != STATUS_OK)
-		return status;
-	buf_init(&text, 65536);
-	buf_put_fmt(&text, "restored %s into %s; what was there before is confab.db.replaced\n",
-	    admin->words[0], data);
-	admin_print(admin, buf_slice(&text));
+	if (status == STATUS_OK) {
+		buf_put_fmt(&text, "restored %s into %s%s\n", admin->words[0], data,
+		    replaces ? "; what was there before is confab.db.replaced" : "");
+		admin_print(admin, buf_slice(&text));
+	}
 	buf_release(&text);
-	return STATUS_OK;
+	return status;
 }
 
 enum status verb_verify(struct admin *admin, struct error *err)

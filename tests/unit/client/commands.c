@@ -198,6 +198,8 @@ TEST(unit__print_reply__has_a_shape_for_each_kind)
 	check_printed(
 	    "{\"re\":1,\"users\":[{\"user\":\"bob\",\"on\":true},{\"user\":\"e\",\"x\":1}]}",
 	    "USER  ON   X\nbob   yes  -\ne     -    1\n");
+	check_printed("{\"re\":1,\"messages\":7,\"member_count\":2,\"topic\":\"\"}",
+	    "messages: 7\nmember count: 2\ntopic: -\n");
 	check_printed("{\"re\":1,\"users\":[],\"more\":true,\"next\":\"x\"}", "");
 	check_printed(
 	    "{\"re\":1,\"first\":3,\"messages\":[{\"seq\":3,\"from\":\"a\",\"text\":\"x\"}]}",
@@ -213,6 +215,29 @@ TEST(unit__print_reply__aligns_what_is_wide)
 	check_printed("{\"l\":[{\"a\":\"日本\",\"b\":1},{\"a\":\"żółw\",\"b\":2},"
 	              "{\"a\":\"e\xCC\x81\",\"b\":3}]}",
 	    "A     B\n日本  1\nżółw  2\ne\xCC\x81     3\n");
+}
+
+TEST(unit__print_reply__titles_a_table_once)
+{
+	static const char *const pages[] = {
+	    "{\"l\":[{\"a_b\":\"long enough\",\"c\":1}]}",
+	    "{\"l\":[{\"a_b\":\"x\",\"c\":2}]}",
+	    "{\"l\":[{\"a_b\":\"y\",\"c\":3,\"d\":4}]}",
+	};
+	struct print print = {.self = ""};
+	struct buf text;
+
+	buf_init(&text, 1000);
+	for (size_t i = 0; i < 3; i++) {
+		struct json *root;
+
+		CHECK_INT(json_parse(slice_of(pages[i]), &root, NULL), STATUS_OK);
+		print_reply(&print, root, &text);
+		json_free(root);
+	}
+	CHECK_STR(buf_text(&text), "A B          C\nlong enough  1\nx            2\n"
+	                           "A B          C  D\ny            3  4\n");
+	buf_release(&text);
 }
 
 TEST(unit__print_reply__lets_no_control_through)
@@ -241,4 +266,4 @@ UNIT_MAIN(CASE(unit__command_put_words__fills_fields_in_order),
     CASE(unit__command_place__keeps_secrets_off_the_command_line),
     CASE(unit__verbs__are_those_of_the_tables), CASE(unit__print_reply__has_a_shape_for_each_kind),
     CASE(unit__print_reply__aligns_what_is_wide), CASE(unit__print_reply__lets_no_control_through),
-    CASE(unit__print_reply__bears_what_is_no_message))
+    CASE(unit__print_reply__titles_a_table_once), CASE(unit__print_reply__bears_what_is_no_message))

@@ -64,7 +64,7 @@ static struct outbox *open_outbox(void)
 
 static void put(struct outbox *outbox, const char *text)
 {
-	CHECK_INT(outbox_put(outbox, "dev", slice_of(text), NULL), STATUS_OK);
+	CHECK_INT(outbox_put(outbox, "dev", 0, slice_of(text), NULL), STATUS_OK);
 }
 
 static struct outbox_message *first_of(struct outbox *outbox)
@@ -297,7 +297,7 @@ TEST(unit__outbox__is_bounded_by_bytes)
 	memset(text, 'x', sizeof text - 1);
 	outbox = open_outbox();
 	do {
-		status = outbox_put(outbox, "dev", slice_of(text), &err);
+		status = outbox_put(outbox, "dev", 0, slice_of(text), &err);
 		count += status == STATUS_OK;
 	} while (status == STATUS_OK);
 	CHECK_INT(status, STATUS_FULL);
@@ -308,11 +308,11 @@ TEST(unit__outbox__is_bounded_by_bytes)
 	CHECK(count_files() > 10);
 	outbox = open_outbox();
 	CHECK_INT(outbox_count(outbox), count);
-	CHECK_INT(outbox_put(outbox, "dev", slice_of(text), &err), STATUS_FULL);
+	CHECK_INT(outbox_put(outbox, "dev", 0, slice_of(text), &err), STATUS_FULL);
 	for (size_t i = 0; i < 50; i++)
 		outbox_done(outbox, first_of(outbox));
 	CHECK_INT(outbox_flush(outbox, false, NULL), STATUS_OK);
-	CHECK_INT(outbox_put(outbox, "dev", slice_of(text), &err), STATUS_OK);
+	CHECK_INT(outbox_put(outbox, "dev", 0, slice_of(text), &err), STATUS_OK);
 	while (outbox_count(outbox) > 0)
 		outbox_done(outbox, first_of(outbox));
 	close_outbox(outbox);
@@ -327,7 +327,7 @@ TEST(unit__outbox__is_bounded_by_count)
 	CHECK_INT(outbox_open(NULL, &outbox, NULL, &err), STATUS_OK);
 	for (int i = 0; i < OUTBOX_COUNT_MAX; i++)
 		put(outbox, "x");
-	CHECK_INT(outbox_put(outbox, "dev", slice_of("x"), &err), STATUS_FULL);
+	CHECK_INT(outbox_put(outbox, "dev", 0, slice_of("x"), &err), STATUS_FULL);
 	CHECK(!outbox_is_kept(outbox));
 	outbox_done(outbox, first_of(outbox));
 	put(outbox, "y");
