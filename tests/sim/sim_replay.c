@@ -117,7 +117,7 @@ struct sim_replay *sim_replay_find(struct sim_conn *conn, uint64_t conv)
 	return NULL;
 }
 
-/* The oldest that the user may see of it, as things are now; INT64_MAX: nothing. */
+/* The oldest that the user may see of it, as things are told; INT64_MAX: nothing. */
 static int64_t first_of(const struct sim *sim, const struct sim_conn *conn, uint64_t id)
 {
 	const struct chat_conv *conv = chat_conv_find(sim->chat, id);
@@ -130,7 +130,7 @@ static int64_t first_of(const struct sim *sim, const struct sim_conn *conn, uint
 		return conv->pair->user[0] == user || conv->pair->user[1] == user ? conv->first
 										   : INT64_MAX;
 	member = chat_member_find(user, conv->room->node.key);
-	return member != NULL ? chat_member_first(member) : INT64_MAX;
+	return member != NULL ? chat_member_first_told(member) : INT64_MAX;
 }
 
 /* Who has left and come back meanwhile, also if that is yet to be told, needs no more of it. */
