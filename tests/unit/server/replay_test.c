@@ -579,6 +579,23 @@ TEST(retention__nonces__go_when_they_are_over)
 	world_free(world);
 }
 
+/* Also those whose time ended while the server did not run. */
+TEST(retention__nonces__go_after_a_restart)
+{
+	unsigned alice;
+	struct world *world = world_with_room(&alice, 2);
+	size_t before = world->store->record_count;
+
+	ask(world, alice, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"x\",\"nonce\":\"n\"}");
+	CHECK_INT(world->store->record_count, before + 1);
+	world->now.unix_ms += DAY;
+	world_restart(world);
+	for (int i = 0; i < 4; i++)
+		world_wait(world, 250);
+	CHECK_INT(world->store->record_count, before);
+	world_free(world);
+}
+
 TEST(retention__tokens__go_when_nobody_uses_them)
 {
 	unsigned alice;
@@ -909,6 +926,7 @@ UNIT_MAIN(CASE(replay__login__replays_and_goes_live),
     CASE(retention__days__trims_what_is_older), CASE(retention__not_stored__is_taken_back),
     CASE(retention__without_days__keeps_all), CASE(retention__replay__in_the_midst_of_a_trim),
     CASE(retention__nonces__go_when_they_are_over),
+    CASE(retention__nonces__go_after_a_restart),
     CASE(retention__tokens__go_when_nobody_uses_them),
     CASE(replay__random__every_entry_exactly_once),
     CASE(replay__random__also_when_the_store_fails))
