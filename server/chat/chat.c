@@ -263,8 +263,7 @@ void chat_reply_end(struct chat_call *call, struct json_writer *w)
 	send_reply(call);
 }
 
-/* May this connection ask that now? The row says who may; PROTOCOL.md, "Greeting". */
-static bool check_state(struct chat_call *call)
+bool chat_check_state(struct chat_call *call)
 {
 	switch (proto_cmd_row(call->request->cmd)->who) {
 	case PROTO_ANYONE:
@@ -358,7 +357,7 @@ enum chat_answer chat_request(struct chat *chat, struct chat_session *session,
 	chat_unit_asked(chat, session, &request->id);
 	if (call.user != NULL)
 		call.user->active_mono_ms = now.mono_ms;
-	ok = check_state(&call);
+	ok = chat_check_state(&call);
 	if (ok && !(request->cmd == PROTO_CMD_send && chat_send_again(&call, &ok)))
 		ok = chat_check_rights(&call) && dispatch(&call);
 	return end_call(&call, ok) ? CHAT_ANSWERED : CHAT_PENDING;

@@ -810,6 +810,9 @@ bool chat_refuse_limit(struct chat_call *call, enum proto_error code, int64_t li
 bool chat_refuse_later(struct chat_call *call, int64_t wait_s, const char *format, ...)
     PRINTF_LIKE(3, 4);
 bool chat_refuse_memory(struct chat_call *call);
+/* May this connection ask that now? The row says who may; PROTOCOL.md, "Greeting". False with the error
+ * filled. */
+bool chat_check_state(struct chat_call *call);
 /* Ends a handled call: an error's line, or the reply that is still missing. */
 void chat_call_end(struct chat_call *call, bool ok);
 /* An id that is new, as the wire has it. */

@@ -1,6 +1,6 @@
 /*
- * search: what the store finds in the caller's conversations, as the messages are now. Results that
- * the caller may not see are passed over, so a page counts in results of the store.
+ * search: what the store finds in the caller's conversations, as the messages are now. The store
+ * looks only at what the caller may see, or the end of a page would tell that there is more.
  */
 #include "chat/rights.h"
 #include "chat/view.h"
@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #define LIMIT 20
-#define LOOK_MAX 1000 /* results of the store that one request looks at */
 #define TRIES_MAX 8
 
 struct hit {
@@ -51,27 +50,17 @@ static void release(struct chat_job *base)
 
 /* --- Searching ------------------------------------------------------------------------------ */
 
-static bool is_visible(const struct scope *scope, uint64_t conversation, int64_t seq)
-{
-	for (size_t i = 0; i < scope->count; i++)
-		if (scope->conversations[i] == conversation)
-			return seq >= scope->firsts[i];
-	return false;
-}
-
 static bool take_hit(void *arg, const struct store_entry *entry)
 {
 	struct search_job *job = arg;
 	int64_t seq = entry->kind == STORE_EDIT ? entry->target : entry->seq;
 
-	if (job->hit_count == job->limit || job->seen == LOOK_MAX - 1) {
+	if (job->hit_count == job->limit) {
 		job->more = true;
 		return false;
 	}
-	if (is_visible(&job->scope, entry->conversation, seq))
-		job->hits[job->hit_count++] =
-		    (struct hit){entry->conversation, seq, job->offset + job->seen};
-	job->seen++;
+	job->hits[job->hit_count++] =
+	    (struct hit){entry->conversation, seq, job->offset + job->seen++};
 	return true;
 }
 
@@ -139,8 +128,9 @@ static void run(struct chat_job *base)
 	struct search_job *job = (struct search_job *)base;
 	const struct store_read read = {
 	    .kind = STORE_SEARCH,
-	    .limit = LOOK_MAX,
+	    .limit = (unsigned)job->limit + 1, /* is there more? */
 	    .conversations = job->scope.conversations,
+	    .firsts = job->scope.firsts,
 	    .conversation_count = job->scope.count,
 	    .query = job->query,
 	    .author = job->author,

@@ -97,7 +97,8 @@ static void finish(struct chat *chat, struct chat_job *job, bool ran, struct cha
 		chat_unit_end(chat, false, now);
 		return;
 	}
-	ok = ran ? job->done(&call, job)
+	/* Nor does an administrator who is none any more. */
+	ok = ran ? (job->quiet || chat_check_state(&call)) && job->done(&call, job)
 		 : chat_refuse(&call,
 		       job->hash ? PROTO_ERR_auth_unavailable : PROTO_ERR_unavailable,
 		       "the server is too busy for that now; try again later");

@@ -7,35 +7,15 @@
 struct loading {
 	struct chat *chat;
 	enum store_table table;
-	struct chat_time now;
 	uint64_t count;
 	bool failed;
 };
-
-/* What was kept for a time that is over is not loaded; the store drops it when it is next touched. */
-static bool is_over(const struct loading *loading, struct slice key)
-{
-	struct chat *chat = loading->chat;
-	struct chat_user *user;
-	struct chat_nonce *nonce;
-
-	if (loading->table != STORE_NONCES || key.len < 8)
-		return false;
-	user = chat_user_by_id(chat, chat_id_of_key(slice_make(key.ptr, 8)));
-	if (user == NULL)
-		return false;
-	nonce = tree_entry(tree_find(&user->nonces, slice_make(key.ptr + 8, key.len - 8)),
-	    struct chat_nonce, node);
-	return nonce != NULL && nonce->expires_ms <= loading->now.unix_ms;
-}
 
 static bool take_record(void *arg, struct slice key, struct slice value)
 {
 	struct loading *loading = arg;
 
 	loading->failed = !chat_record_apply(loading->chat, loading->table, key, &value);
-	if (!loading->failed && is_over(loading, key))
-		chat_record_apply(loading->chat, loading->table, key, NULL);
 	loading->count++;
 	return !loading->failed;
 }
@@ -110,7 +90,7 @@ enum status chat_load(struct chat *chat, struct chat_time now, struct error *err
 	static const enum store_table tables[] = {STORE_NUMBERS, STORE_USERS, STORE_ROOMS,
 	    STORE_MEMBERS, STORE_PAIRS, STORE_BANS, STORE_INVITES, STORE_BLOCKS, STORE_TOKENS,
 	    STORE_CODES, STORE_PINS, STORE_NONCES};
-	struct loading loading = {.chat = chat, .now = now};
+	struct loading loading = {.chat = chat};
 	enum status status = STATUS_OK;
 
 	chat->started_mono_ms = now.mono_ms;

@@ -124,6 +124,8 @@ struct store_read {
 	uint64_t author;	/* STORE_READ_TARGETS, STORE_SEARCH; 0: anybody */
 	/* STORE_SEARCH: */
 	const uint64_t *conversations; /* where; `conversation` is not used */
+	const int64_t *firsts; /* of each, the oldest seq that is found; an edit has its message's.
+				  NULL: everything */
 	size_t conversation_count;
 	struct slice query;	/* words and "phrases", UTF-8; never handed to SQL as syntax */
 	int64_t since_ms, until_ms; /* time, inclusive; 0 and INT64_MAX: open */

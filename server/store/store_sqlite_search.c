@@ -160,19 +160,49 @@ static enum status make_expression(
 
 /* --- What was found --- */
 
-static int compare_numbers(const void *a, const void *b)
-{
-	const uint64_t *left = a, *right = b;
+struct place {
+	uint64_t conversation;
+	int64_t first; /* the oldest seq that is found there */
+};
 
-	return (*left > *right) - (*left < *right);
+static int compare_places(const void *a, const void *b)
+{
+	const struct place *left = a, *right = b;
+
+	return (left->conversation > right->conversation) -
+	       (left->conversation < right->conversation);
+}
+
+/* NULL without memory. */
+static struct place *sort_places(const struct store_read *read)
+{
+	struct place *places = malloc(read->conversation_count * sizeof *places);
+
+	if (places == NULL)
+		return NULL;
+	for (size_t i = 0; i < read->conversation_count; i++)
+		places[i] = (struct place){read->conversations[i],
+		    read->firsts != NULL ? read->firsts[i] : INT64_MIN};
+	qsort(places, read->conversation_count, sizeof *places, compare_places);
+	return places;
 }
 
 struct filter {
 	const struct store_read *read;
-	uint64_t *sorted; /* conversations, if the index does not look for them */
+	struct place *places; /* sorted; NULL if the index looks for all that is asked */
 	int64_t skip;     /* results to pass over */
 	unsigned left;    /* results to give */
 };
+
+static bool is_in_place(const struct filter *filter, const struct store_entry *entry)
+{
+	const struct place wanted = {.conversation = entry->conversation};
+	const struct place *place = bsearch(&wanted, filter->places,
+	    filter->read->conversation_count, sizeof wanted, compare_places);
+
+	return place != NULL &&
+	       (entry->kind == STORE_EDIT ? entry->target : entry->seq) >= place->first;
+}
 
 static bool is_wanted(const struct filter *filter, const struct store_entry *entry)
 {
@@ -182,9 +212,7 @@ static bool is_wanted(const struct filter *filter, const struct store_entry *ent
 		return false;
 	if (read->kinds != 0 && (read->kinds >> entry->kind & 1) == 0)
 		return false;
-	return filter->sorted == NULL ||
-	       bsearch(&entry->conversation, filter->sorted, read->conversation_count,
-	           sizeof *filter->sorted, compare_numbers) != NULL;
+	return filter->places == NULL || is_in_place(filter, entry);
 }
 
 /* One of the index's finds; false ends the search. */
@@ -244,17 +272,12 @@ enum status store_search(struct store_sqlite *store, struct store_db *db,
 	status = make_expression(db, read, &expression, err);
 	if (status != STATUS_OK || read->conversation_count == 0 || filter.left == 0)
 		goto end;
-	if (read->conversation_count > PLACES_MAX) {
-		size_t size = read->conversation_count * sizeof *filter.sorted;
-
-		filter.sorted = malloc(size);
-		if (filter.sorted == NULL) {
+	if (read->conversation_count > PLACES_MAX || read->firsts != NULL) {
+		filter.places = sort_places(read);
+		if (filter.places == NULL) {
 			status = error_set(err, STATUS_NOMEM, "cannot search: out of memory");
 			goto end;
 		}
-		memcpy(filter.sorted, read->conversations, size);
-		qsort(filter.sorted, read->conversation_count, sizeof *filter.sorted,
-		    compare_numbers);
 	}
 	status = store_index_catch_up(store);
 	if (status != STATUS_OK) {
@@ -271,7 +294,7 @@ enum status store_search(struct store_sqlite *store, struct store_db *db,
 		store_db_rollback(db);
 	}
 end:
-	free(filter.sorted);
+	free(filter.places);
 	buf_release(&expression);
 	return status;
 }

@@ -208,6 +208,28 @@ TEST(accounts__suspend__stops_work_in_flight)
 	world_free(world);
 }
 
+/* Nor one of an administrator, when somebody else has ended that. */
+TEST(accounts__grant__stops_work_in_flight)
+{
+	struct world *world = open_world();
+	unsigned alice = sign_up(world, "alice"), console = world_console(world);
+
+	sign_up(world, "bob");
+	ask(world, console, "{\"cmd\":\"grant\",\"id\":1,\"user\":\"alice\",\"admin\":true}",
+	    "\"ok\":true");
+	world->idle = true;
+	world_ask(world, alice,
+	    "{\"cmd\":\"userpasswd\",\"id\":2,\"user\":\"bob\",\"password\":\"changed!\"}");
+	CHECK(world_run_job(world));
+	ask(world, console, "{\"cmd\":\"grant\",\"id\":2,\"user\":\"alice\",\"admin\":false}",
+	    "\"ok\":true");
+	CHECK(world_end_job(world));
+	world_expect(world, alice, "\"error\":\"not_allowed\"");
+	CHECK_STR(chat_user_find(world->chat, slice_of("bob"))->password, "h:password");
+	world->idle = false;
+	world_free(world);
+}
+
 TEST(accounts__login__gives_a_try_back_that_nobody_looked_at)
 {
 	struct world *world = open_world();
@@ -448,6 +470,7 @@ UNIT_MAIN(CASE(accounts__login__says_the_same_for_wrong_and_unknown),
     CASE(accounts__login__looks_again_when_the_password_changed_meanwhile),
     CASE(accounts__login__is_refused_when_suspended_meanwhile),
     CASE(accounts__suspend__stops_work_in_flight),
+    CASE(accounts__grant__stops_work_in_flight),
     CASE(accounts__login__gives_a_try_back_that_nobody_looked_at),
     CASE(accounts__token__lives_as_long_as_it_is_used),
     CASE(accounts__token__the_one_unused_the_longest_goes),

@@ -287,6 +287,26 @@ TEST(replay__destroy__of_the_room_that_is_read)
 	world_free(world);
 }
 
+/* What has left while the room was gone is known when it comes back. */
+TEST(replay__failed_destroy__loses_nothing)
+{
+	unsigned alice, bob;
+	struct world *world = world_with_room(&alice, 3);
+
+	add_bob(world);
+	world->slow = true;
+	ask(world, alice, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"5\"}");
+	ask(world, alice, "{\"cmd\":\"destroy\",\"room\":\"dev\"}");
+	CHECK(world_commit(world));
+	world_fail(world, STATUS_IO);
+	world->slow = false;
+	bob = login(world, "bob", "{\"dev\":4}");
+	world_expect(world, bob, "\"re\":1,\"ok\":true");
+	expect_entry(world, bob, 5, true);
+	world_expect(world, bob, "\"event\":\"synced\"");
+	world_free(world);
+}
+
 TEST(replay__close__in_the_midst_of_it)
 {
 	unsigned alice, bob;
@@ -575,6 +595,23 @@ TEST(retention__nonces__go_when_they_are_over)
 	for (int i = 0; i < 8; i++)
 		world_wait(world, 250);
 	CHECK_INT(user->nonces.count, 0);
+	CHECK_INT(world->store->record_count, before);
+	world_free(world);
+}
+
+/* Also those whose time ended while the server did not run. */
+TEST(retention__nonces__go_after_a_restart)
+{
+	unsigned alice;
+	struct world *world = world_with_room(&alice, 2);
+	size_t before = world->store->record_count;
+
+	ask(world, alice, "{\"cmd\":\"send\",\"room\":\"dev\",\"text\":\"x\",\"nonce\":\"n\"}");
+	CHECK_INT(world->store->record_count, before + 1);
+	world->now.unix_ms += DAY;
+	world_restart(world);
+	for (int i = 0; i < 4; i++)
+		world_wait(world, 250);
 	CHECK_INT(world->store->record_count, before);
 	world_free(world);
 }
@@ -901,7 +938,8 @@ UNIT_MAIN(CASE(replay__login__replays_and_goes_live),
     CASE(replay__pairs__wait_like_rooms), CASE(replay__chunks__wait_for_the_connection),
     CASE(replay__limit__skips_the_oldest), CASE(replay__kick__falls_out_of_it),
     CASE(replay__failed_kick__ends_the_connection),
-    CASE(replay__destroy__of_the_room_that_is_read), CASE(replay__close__in_the_midst_of_it),
+    CASE(replay__destroy__of_the_room_that_is_read), CASE(replay__failed_destroy__loses_nothing),
+    CASE(replay__close__in_the_midst_of_it),
     CASE(replay__read_error__ends_the_connection), CASE(replay__failed_login__leaves_nothing),
     CASE(sync__live__repeats_what_was_asked_for), CASE(read__again__writes_nothing),
     CASE(read__not_stored__is_taken_back), CASE(unread__mentions__are_counted_apart),
@@ -909,6 +947,7 @@ UNIT_MAIN(CASE(replay__login__replays_and_goes_live),
     CASE(retention__days__trims_what_is_older), CASE(retention__not_stored__is_taken_back),
     CASE(retention__without_days__keeps_all), CASE(retention__replay__in_the_midst_of_a_trim),
     CASE(retention__nonces__go_when_they_are_over),
+    CASE(retention__nonces__go_after_a_restart),
     CASE(retention__tokens__go_when_nobody_uses_them),
     CASE(replay__random__every_entry_exactly_once),
     CASE(replay__random__also_when_the_store_fails))

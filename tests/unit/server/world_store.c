@@ -456,12 +456,14 @@ static const struct kept *next_hit(struct world_store *store, const struct store
 
 	for (size_t i = 0; i < read->conversation_count; i++) {
 		struct world_log *log = find_log(store, read->conversations[i]);
+		int64_t first = read->firsts != NULL ? read->firsts[i] : 0;
 
 		for (int64_t seq = log != NULL ? log->last : 0; log != NULL && seq >= log->first;
 		     seq--) {
 			const struct kept *kept = &log->entries[seq - 1];
 
 			if (kept->id < before && (best == NULL || kept->id > best->id) &&
+			    (kept->entry.kind == STORE_EDIT ? kept->entry.target : seq) >= first &&
 			    is_hit(log, &kept->entry, read, parts, count))
 				best = kept;
 		}

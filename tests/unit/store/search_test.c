@@ -108,6 +108,34 @@ TEST(unit__search__sees_edits_and_not_what_was_before)
 	world_release(&w);
 }
 
+TEST(unit__search__passes_over_what_is_before_the_first)
+{
+	struct world w;
+	const uint64_t where[] = {2, 1};
+	const int64_t firsts[] = {1, 3};
+	struct store_read read = {
+	    .kind = STORE_SEARCH,
+	    .conversations = where,
+	    .firsts = firsts,
+	    .conversation_count = 2,
+	    .query = {"word", 4},
+	    .until_ms = INT64_MAX,
+	    .limit = 10,
+	};
+
+	world_init(&w);
+	world_message(&w, 2, 1, "word two");
+	for (int i = 1; i <= 4; i++)
+		world_message(&w, 1, i, "word one");
+	/* Of an edit the message counts. */
+	world_entry(&w, 1, 5, STORE_EDIT, 2, "word old");
+	world_entry(&w, 1, 6, STORE_EDIT, 3, "word new");
+	CHECK_STR(world_read(&w, &read), "6>3 word new|4 word one|1 word two|");
+	read.offset = 2;
+	CHECK_STR(world_read(&w, &read), "1 word two|");
+	world_release(&w);
+}
+
 TEST(unit__search__looks_where_it_is_told)
 {
 	struct world w;
@@ -188,4 +216,5 @@ UNIT_MAIN(CASE(unit__search__folds_case_and_diacritics),
     CASE(unit__search__takes_words_and_phrases), CASE(unit__search__has_no_syntax),
     CASE(unit__search__takes_a_nul_for_a_space),
     CASE(unit__search__sees_edits_and_not_what_was_before),
+    CASE(unit__search__passes_over_what_is_before_the_first),
     CASE(unit__search__looks_where_it_is_told), CASE(unit__search__catches_up))
