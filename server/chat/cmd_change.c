@@ -162,7 +162,7 @@ static bool refuse_message(struct chat_call *call)
 	    (long long)chat_field_named(call, "target")->number);
 }
 
-static void tell(struct chat_call *call, const struct chat_conv *conv, struct blob *line)
+static void tell_line(struct chat_call *call, const struct chat_conv *conv, struct blob *line)
 {
 	if (conv->room != NULL) {
 		chat_tell_room(call->chat, conv->room, line, 0);
@@ -263,7 +263,7 @@ static bool apply(struct chat_call *call, struct chat_conv *conv, const struct c
 		return chat_refuse_memory(call);
 	}
 	reply_seq(call, conv->seq);
-	tell(call, conv, line);
+	tell_line(call, conv, line);
 	blob_unref(line);
 	return true;
 }

@@ -65,10 +65,14 @@ static int64_t first_shown(const struct sim *sim, const struct sim_conn *conn,
 	const struct chat_conv *live = chat_conv_find(sim->chat, conv->id);
 	struct chat_user *user = chat_user_by_id(sim->chat, conn->user);
 	const struct chat_member *member = NULL;
+	int64_t first = 1;
 
 	if (live != NULL && live->room != NULL && user != NULL && live->seq == live->released)
 		member = chat_member_find(user, live->room->node.key);
-	return member != NULL ? chat_member_first(member) : 1;
+	if (member != NULL)
+		first = chat_member_first_told(member);
+	/* What retention has removed since the page was read may be in it. */
+	return member != NULL && first > live->first ? first : 1;
 }
 
 /* NULL if the room of that name is another one than when it was asked: nobody knows which it is

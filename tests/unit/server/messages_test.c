@@ -640,6 +640,9 @@ TEST(messages__pair__is_its_two_users)
 	    "blocked");
 	drain(world, b);
 	expect(world, a, "{\"cmd\":\"edit\",\"to\":\"bob\",\"id\":1,\"target\":1,\"text\":\"yo\"}",
+	    "blocked");
+	expect(world, b, "{\"cmd\":\"unblock\",\"user\":\"alice\",\"id\":1}", "\"ok\":true");
+	expect(world, a, "{\"cmd\":\"edit\",\"to\":\"bob\",\"id\":1,\"target\":1,\"text\":\"yo\"}",
 	    "\"seq\":3}");
 	world_expect(world, b, "{\"event\":\"edit\",\"to\":\"bob\",\"seq\":3,\"target\":1,");
 	expect(world, b, "{\"cmd\":\"history\",\"to\":\"alice\",\"id\":1}",

@@ -285,7 +285,7 @@ static struct world_batch *take(struct world_store *store)
 	return batch;
 }
 
-static void tell(struct world_store *store, struct world_batch *batch, enum status status)
+static void report(struct world_store *store, struct world_batch *batch, enum status status)
 {
 	uint64_t ticket = batch->ticket;
 
@@ -301,7 +301,7 @@ bool world_store_commit(struct world_store *store)
 	if (batch == NULL)
 		return false;
 	write_batch(store, &batch->batch);
-	tell(store, batch, STATUS_OK);
+	report(store, batch, STATUS_OK);
 	return true;
 }
 
@@ -315,7 +315,7 @@ void world_store_fail(struct world_store *store, enum status status)
 	while (failed != NULL) {
 		struct world_batch *next = failed->next;
 
-		tell(store, failed, status);
+		report(store, failed, status);
 		failed = next;
 	}
 }
@@ -494,8 +494,8 @@ static enum status search(struct world_store *store, const struct store_read *re
 	return STATUS_OK;
 }
 
-static enum status read(struct store *base, const struct store_read *read, store_entry_fn *fn,
-    void *arg, struct error *err)
+static enum status read_store(struct store *base, const struct store_read *read,
+    store_entry_fn *fn, void *arg, struct error *err)
 {
 	struct world_store *store = of(base);
 	struct world_log *log;
@@ -582,7 +582,7 @@ static void close_store(struct store *base)
 
 struct world_store *world_store_new(void)
 {
-	static const struct store_ops ops = {append, resume, read, load, last, close_store, list,
+	static const struct store_ops ops = {append, resume, read_store, load, last, close_store, list,
 	    NULL};
 	struct world_store *store = must(calloc(1, sizeof *store));
 
