@@ -305,7 +305,8 @@ struct chat {
 	uint64_t audit_last; /* number of the newest record */
 	bool busy;	     /* a backup or reload is going on */
 	struct blob *welcome;
-	struct buf scratch; /* for one line at a time */
+	struct buf scratch; /* for one line at a time, */
+	bool secret;	    /* in which there is a token or a code */
 	struct chat_counts counts;
 
 	/* Slots of rooms: numbers given back are taken first. */
@@ -352,7 +353,7 @@ struct chat_call {
 	bool postponed; /* a job will answer */
 };
 
-/* --- release.c: units and items ------------------------------------------------------------- */
+/* --- release.c: units ------------------------------------------------------------- */
 
 /* Starts the unit that everything until chat_unit_end belongs to; `given` is memory for it from
  * the heap, or NULL. False without memory. */
@@ -365,6 +366,10 @@ void chat_unit_asked(struct chat *chat, struct chat_session *session, const stru
 bool chat_unit_end(struct chat *chat, bool unanswered, struct chat_time now);
 /* Ends a session outside of any unit, when there is no memory even for one. */
 void chat_cut_off_now(struct chat *chat, struct chat_session *session);
+/* --- tell.c: what units say ------------------------------------------------------------------- */
+
+/* Carries out an item of the core's own (CHAT_ITEM_OWN), whose turn has come, and frees it. */
+void chat_item_own(struct chat *chat, struct chat_item *item);
 /* Adds to the unit. Lines are referenced, not taken. Without memory the connection concerned is
  * ended instead of being told less than it should know. */
 void chat_tell_session(struct chat *chat, struct chat_session *session, struct blob *line);

@@ -123,6 +123,7 @@ static bool create_code(struct chat_call *call)
 	if (!chat_audit(call, NULL, slice_of("create")))
 		return false;
 	if (chat_reply_begin(call, &w)) {
+		call->chat->secret = true;
 		json_put_str(&w, "code", code->code);
 		chat_reply_end(call, &w);
 	}

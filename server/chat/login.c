@@ -47,8 +47,10 @@ static void put_reply(struct chat_call *call, const char *token)
 	json_close_array(&w);
 	if (user->guest)
 		json_put_bool(&w, "guest", true);
-	if (token[0] != '\0')
+	if (token[0] != '\0') {
+		call->chat->secret = true;
 		json_put_str(&w, "token", token);
+	}
 	chat_reply_end(call, &w);
 }
 

@@ -156,7 +156,13 @@ static void trim_rooms(struct chat *chat, struct chat_time now)
 
 /* --- Nonces and tokens ------------------------------------------------------------------------ */
 
-/* The oldest come first in both lists. The number of records dropped, at most `most`. */
+/* Tokens are not in the order of their use, but few. */
+static bool is_unused(const struct chat_token *token, struct chat_time now)
+{
+	return now.unix_ms - token->used_ms >= PROTO_LIMIT_token_days * DAY_MS;
+}
+
+/* The oldest nonces come first. The number of records dropped, at most `most`. */
 static unsigned sweep_user(struct chat *chat, struct chat_user *user, unsigned most,
     struct chat_time now)
 {
@@ -170,12 +176,14 @@ static unsigned sweep_user(struct chat *chat, struct chat_user *user, unsigned m
 			break;
 		count++;
 	}
-	while (count < most && !list_is_empty(&user->tokens)) {
-		struct chat_token *token =
-		    list_entry(user->tokens.next, struct chat_token, in_user);
+	for (struct list *at = user->tokens.next, *next; count < most && at != &user->tokens;
+	     at = next) {
+		struct chat_token *token = list_entry(at, struct chat_token, in_user);
 
-		if (now.unix_ms - token->used_ms < PROTO_LIMIT_token_days * DAY_MS ||
-		    !chat_touch_token(chat, token->hash))
+		next = at->next;
+		if (!is_unused(token, now))
+			continue;
+		if (!chat_touch_token(chat, token->hash))
 			break;
 		chat_token_free(chat, token);
 		count++;
@@ -185,12 +193,12 @@ static unsigned sweep_user(struct chat *chat, struct chat_user *user, unsigned m
 
 static bool has_old(const struct chat_user *user, struct chat_time now)
 {
-	return (!list_is_empty(&user->nonces_by_age) &&
-		   list_entry(user->nonces_by_age.next, struct chat_nonce, age)->expires_ms <=
-		       now.unix_ms) ||
-	       (!list_is_empty(&user->tokens) &&
-		   now.unix_ms - list_entry(user->tokens.next, struct chat_token, in_user)->used_ms >=
-		       PROTO_LIMIT_token_days * DAY_MS);
+	for (struct list *at = user->tokens.next; at != &user->tokens; at = at->next)
+		if (is_unused(list_entry(at, struct chat_token, in_user), now))
+			return true;
+	return !list_is_empty(&user->nonces_by_age) &&
+	       list_entry(user->nonces_by_age.next, struct chat_nonce, age)->expires_ms <=
+		   now.unix_ms;
 }
 
 static void sweep_users(struct chat *chat, struct chat_time now)
