@@ -376,12 +376,13 @@ def main():
     parser.add_argument("--build", default=f"{TOP}/build/release")
     parser.add_argument("--out", default=f"{TOP}/build/bench/results.jsonl")
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=int)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--scenarios", default="", help="of the part peers: only these")
     parser.add_argument("parts", nargs="*", choices=PARTS + [[]], default=[])
     options = parser.parse_args()
     options.rounds = options.rounds or (1 if options.quick else 5)
-    options.seconds = 2 if options.quick else 8
+    options.seconds = options.seconds or (2 if options.quick else 8)
     options.binary = next(iter(glob.glob(f"{options.fanbench}/build/fanbench")), None)
     if not options.binary:
         sys.exit(f"there is no {options.fanbench}/build/fanbench: run make there")

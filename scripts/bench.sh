@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the release preset, measures it beside the installed peers, writes docs/PERFORMANCE.md.
 #
-#   scripts/bench.sh [--fanbench FOLDER] [--quick] [--install-peers] [--rounds N] [PART...]
+#   scripts/bench.sh [--fanbench FOLDER] [--quick] [--install-peers] [--rounds N] [--seconds N]
+#                    [PART...]
 #
 #   --fanbench FOLDER   the load generator's sources (or the variable FANBENCH): fanbench is neutral
 #                       between the servers and therefore no part of this repository
@@ -9,6 +10,7 @@
 #   --install-peers     redis-server, nats-server, mosquitto, ngircd, inspircd from the system's
 #                       packages; without it those that are there are measured
 #   --rounds N          5
+#   --seconds N         8, for each measurement
 #   PART                peers, grow, large, workers, storm, durable, history; all of them
 #
 # A whole run takes about two hours, a quick one ten minutes. Two processors at least, and nothing
@@ -24,7 +26,8 @@ while [ $# -gt 0 ]; do
     --install-peers) install=yes ;;
     --quick) arguments+=(--quick); quick=yes ;;
     --rounds) arguments+=(--rounds "${2:?"--rounds needs a number"}"); shift ;;
-    --help | -h) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --seconds) arguments+=(--seconds "${2:?"--seconds needs a number"}"); shift ;;
+    --help | -h) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
     peers | grow | large | workers | storm) parts+=("$1") ;;
     durable | history) own+=("$1") ;;
     *) say "unknown argument '$1'; see scripts/bench.sh --help"; exit 2 ;;
