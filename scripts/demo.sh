@@ -64,7 +64,7 @@ cd "$demo"
 
 title "The server starts"
 "$server" --listen 127.0.0.1:0 --cert confab-certs/localhost.pem --key confab-certs/localhost.key \
-    --client-ca confab-certs/ca.pem --crl confab-certs/crl.pem --guests 2>server.log &
+    --client-ca confab-certs/ca.pem --crl confab-certs/crl.pem --data data 2>server.log &
 server_pid=$!
 wait_for 'ready on ' server.log "the server is ready"
 cat server.log
@@ -115,12 +115,13 @@ cat <<END
 
     # in one terminal
     confab-server --cert confab-certs/localhost.pem --key confab-certs/localhost.key \\
-        --client-ca confab-certs/ca.pem --crl confab-certs/crl.pem --guests
+        --client-ca confab-certs/ca.pem --crl confab-certs/crl.pem --data data
 
     # in a second and a third one
     confab chat dev --ca confab-certs/ca.pem \\
         --cert confab-certs/client-alice.pem --key confab-certs/client-alice.key
-    confab chat dev --ca confab-certs/ca.pem --user carol
+    confab chat dev --ca confab-certs/ca.pem \\
+        --cert confab-certs/client-bob.pem --key confab-certs/client-bob.key
 
 The README goes on from here.
 END
