@@ -17,7 +17,6 @@ struct engine {
 	struct pool *pool;
 	struct chat *chat;
 	struct store *store;
-	unsigned worker_count;
 	struct worker *workers[];
 };
 
@@ -136,7 +135,6 @@ enum status engine_new(const struct chat_options *options, struct engine **ret, 
 		options->store->ops->close(options->store);
 		return error_set(err, STATUS_NOMEM, "out of memory");
 	}
-	engine->worker_count = options->workers;
 	engine->store = options->store;
 	status = begin(engine, options, err);
 	if (status == STATUS_OK)

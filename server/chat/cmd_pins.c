@@ -25,31 +25,14 @@ static void release(struct chat_job *base)
 	chat_lines_release(&((struct pins_job *)base)->lines);
 }
 
-static bool take_message(void *arg, const struct store_entry *entry)
-{
-	if (entry->kind == STORE_MESSAGE && entry->text.len > 0)
-		chat_view_add(arg, entry);
-	return false;
-}
-
 static enum status put_pin(struct pins_job *job, int64_t seq)
 {
-	struct store *store = job->job.store;
-	const struct store_read read = {
-	    .kind = STORE_READ_ONE,
-	    .conversation = job->conversation,
-	    .after = seq,
-	};
 	struct chat_view view;
 	struct json_writer w;
 	enum status status;
 
-	chat_view_init(&view, store, job->me);
-	status = store->ops->read(store, &read, take_message, &view, NULL);
-	if (status == STATUS_OK && view.failed)
-		status = STATUS_NOMEM;
-	if (status == STATUS_OK && view.count > 0)
-		status = chat_view_update(&view, 0, 1);
+	chat_view_init(&view, job->job.store, job->me);
+	status = chat_view_one(&view, job->conversation, seq);
 	if (status == STATUS_OK && view.count > 0) {
 		json_begin(&w, chat_lines_begin(&job->lines, &view.messages[0].entry));
 		chat_view_put(&view, 0, &w);

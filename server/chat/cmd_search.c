@@ -64,32 +64,15 @@ static bool take_hit(void *arg, const struct store_entry *entry)
 	return true;
 }
 
-static bool take_message(void *arg, const struct store_entry *entry)
-{
-	if (entry->kind == STORE_MESSAGE && entry->text.len > 0)
-		chat_view_add(arg, entry);
-	return false;
-}
-
 /* One result as its message is now; nothing, if that has just been deleted. */
 static enum status put_hit(struct search_job *job, const struct hit *hit)
 {
-	struct store *store = job->job.store;
-	const struct store_read read = {
-	    .kind = STORE_READ_ONE,
-	    .conversation = hit->conversation,
-	    .after = hit->seq,
-	};
 	struct chat_view view;
 	struct json_writer w;
 	enum status status;
 
-	chat_view_init(&view, store, job->me);
-	status = store->ops->read(store, &read, take_message, &view, NULL);
-	if (status == STATUS_OK && view.failed)
-		status = STATUS_NOMEM;
-	if (status == STATUS_OK && view.count > 0)
-		status = chat_view_update(&view, 0, 1);
+	chat_view_init(&view, job->job.store, job->me);
+	status = chat_view_one(&view, hit->conversation, hit->seq);
 	if (status == STATUS_OK && view.count > 0) {
 		w = (struct json_writer){
 		    .to = chat_lines_begin(&job->lines, &view.messages[0].entry)};

@@ -283,6 +283,27 @@ enum status chat_view_update(struct chat_view *view, size_t from, size_t to)
 	return read_kinds(view, &read, &reading);
 }
 
+static bool take_message(void *arg, const struct store_entry *entry)
+{
+	if (entry->kind == STORE_MESSAGE && entry->text.len > 0)
+		chat_view_add(arg, entry);
+	return false;
+}
+
+enum status chat_view_one(struct chat_view *view, uint64_t conversation, int64_t seq)
+{
+	const struct store_read read = {
+	    .kind = STORE_READ_ONE,
+	    .conversation = conversation,
+	    .after = seq,
+	};
+	enum status status = view->store->ops->read(view->store, &read, take_message, view, NULL);
+
+	if (status == STATUS_OK && view->failed)
+		return STATUS_NOMEM;
+	return status == STATUS_OK && view->count > 0 ? chat_view_update(view, 0, 1) : status;
+}
+
 /* --- As JSON -------------------------------------------------------------------------------- */
 
 static void put_reactions(const struct chat_view_message *message, struct json_writer *w)

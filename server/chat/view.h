@@ -39,6 +39,10 @@ bool chat_view_add(struct chat_view *view, const struct store_entry *entry);
 /* Removes one. */
 void chat_view_remove(struct chat_view *view, size_t at);
 
+/* Adds the message with that seq as it is now; nothing, if it is none or has been deleted. The view
+ * has to be empty. STATUS_OK, NOMEM, or what the store says. */
+enum status chat_view_one(struct chat_view *view, uint64_t conversation, int64_t seq);
+
 /* Reads what happened to messages `from` to `to` - 1, which are of one conversation and in its
  * order. With `full` set nothing of it may be shown: fewer at a time, and one is never too much. Of
  * one the first 20,000 reactions are counted. STATUS_OK, NOMEM, or what the store says. */
