@@ -4,16 +4,22 @@
 here=$(cd "$(dirname "$0")" && pwd)
 WINEPREFIX=${WINEPREFIX:-$here/../build/windows/wineprefix}
 export WINEPREFIX
-mkdir -p "$(dirname "$WINEPREFIX")"
+mkdir -p "$WINEPREFIX"
 server=$(command -v wineserver64 || command -v wineserver || echo /usr/lib/wine/wineserver64)
+end() { "$server" -k </dev/null >/dev/null 2>&1 || true; } # none is as good
 case ${1:-} in
 start)
-    "$here/../cmake/wine.sh" cmd /c exit </dev/null >/dev/null 2>&1 &&
-        "$server" -p </dev/null >/dev/null 2>&1
-    # Persistent already is as good.
+    # Ours has to be the first: one that a program starts by itself ends with that program, and
+    # whatever is started next waits for all of Wine's services to start anew.
+    end
+    "$server" -w </dev/null >/dev/null 2>&1
+    "$server" -p </dev/null >/dev/null 2>&1 || {
+        echo "wine.sh: $server -p: no server of Wine's that stays could be started" >&2
+        exit 1
+    }
     exec "$here/../cmake/wine.sh" cmd /c exit </dev/null >/dev/null 2>&1
     ;;
-stop) "$server" -k </dev/null >/dev/null 2>&1 || true ;; # none is as good
+stop) end ;;
 *)
     echo "usage: wine.sh start|stop" >&2
     exit 2
