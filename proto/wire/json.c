@@ -338,7 +338,7 @@ static enum status check_keys(const cJSON *object, size_t count, struct error *e
 	if (count <= FEW_KEYS) {
 		for (const cJSON *a = object->child; a != NULL; a = a->next)
 			for (const cJSON *b = a->next; b != NULL; b = b->next)
-				if (strcmp(a->string, b->string) == 0)
+				if (str_equal(a->string, b->string))
 					return key_twice(a->string, err);
 		return STATUS_OK;
 	}
@@ -452,8 +452,7 @@ const struct json *json_get(const struct json *object, const char *key)
 	if (object == NULL || json_type(object) != JSON_OBJECT)
 		return NULL;
 	for (const cJSON *member = node(object)->child; member != NULL; member = member->next)
-		/* Nearly all differ in the first byte, which saves the call. */
-		if (member->string[0] == key[0] && strcmp(member->string, key) == 0)
+		if (str_equal(member->string, key))
 			return (const struct json *)member;
 	return NULL;
 }

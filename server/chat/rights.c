@@ -20,7 +20,7 @@ const struct request_field *chat_field_named(const struct chat_call *call, const
 	const struct proto_cmd_row *row = proto_cmd_row(call->request->cmd);
 
 	for (unsigned i = 0; i < row->field_count; i++)
-		if (strcmp(proto_field_row(row->first_field + i)->name, name) == 0)
+		if (str_equal(proto_field_row(row->first_field + i)->name, name))
 			return &call->request->field[i];
 	return NULL;
 }
@@ -42,13 +42,13 @@ static bool refuse_role(struct chat_call *call, enum chat_role least)
 
 static bool check_target(struct chat_call *call, enum chat_target target)
 {
-	struct slice name = text_named(call, "user");
-	struct chat_room *room;
+	struct chat_room *room = call->member->room;
+	struct slice name;
 
 	/* Who wrote a message is known later: chat_check_author. */
 	if (target == CHAT_TARGET_NOBODY || target >= CHAT_TARGET_MESSAGE)
 		return true;
-	room = call->member->room;
+	name = text_named(call, "user");
 	call->target_name = name;
 	call->target_user = chat_user_find(call->chat, name);
 	if (call->target_user != NULL && call->target_user->deleted)
