@@ -434,8 +434,12 @@ void client_take_item(struct client *client, const struct chat_item *item)
 
 	switch ((enum chat_item_kind)item->kind) {
 	case CHAT_ITEM_LINE:
-		if (item->line != NULL)
+		if (item->line != NULL) {
+			/* One who has asked waits; of the others nobody knows that there is news. */
+			if (item->answers && client->conn != NULL)
+				conn_hurry(client->conn);
 			client_send(client, item->line);
+		}
 		if (item->paced && client->conn != NULL)
 			conn_tell_drained(client->conn, DRAINED);
 		if (item->answers)

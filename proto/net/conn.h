@@ -69,6 +69,10 @@ enum status conn_new(struct loop *loop, socket_handle socket, const struct conn_
  * is finishing or ended. */
 void conn_send(struct conn *conn, struct blob *line);
 
+/* What is queued, and what still will be in this turn, is sent before other connections' output:
+ * somebody waits for it. */
+void conn_hurry(struct conn *conn);
+
 /* Sends what is queued now, as far as the socket takes it, instead of at the end of the turn; from
  * on_line or from outside of callbacks. */
 void conn_send_now(struct conn *conn);

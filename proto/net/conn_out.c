@@ -110,9 +110,17 @@ void conn_want_flush(struct conn *conn)
 	if (conn->state == CONN_ENDED)
 		return;
 	list_remove(&conn->out);
-	list_put(conn->heard_in == conn->loop->turn ? &conn->loop->speakers : &conn->loop->writable,
+	list_put(conn->hurried_in == conn->loop->turn ? &conn->loop->hurried :
+		 conn->heard_in == conn->loop->turn   ? &conn->loop->speakers :
+							&conn->loop->writable,
 	    &conn->out);
 	conn->loop->is_active = true;
+}
+
+void conn_hurry(struct conn *conn)
+{
+	conn->hurried_in = conn->loop->turn;
+	conn_want_flush(conn);
 }
 
 /* --- ciphertext to the socket ----------------------------------------------------------------- */

@@ -64,7 +64,8 @@ struct conn {
 	bool tell_drained;  /* on_drained is due when no more than `drained` bytes wait */
 	size_t drained;
 
-	unsigned heard_in; /* the turn of the loop in which a line came last */
+	unsigned heard_in;   /* the turn of the loop in which a line came last */
+	unsigned hurried_in; /* the one that conn_hurry was called in */
 	uint64_t bytes_in, bytes_out;
 	const struct tls_info *info; /* while on_open runs */
 	struct error *why;	     /* once it has ended or fails; NULL: not even memory for it */

@@ -36,7 +36,8 @@ static void for_each(struct list *from, void (*fn)(struct list *node))
 static bool has_leftovers(const struct loop *loop)
 {
 	return !list_is_empty(&loop->handshakes) || !list_is_empty(&loop->readable) ||
-	    !list_is_empty(&loop->writable) || !list_is_empty(&loop->speakers);
+	    !list_is_empty(&loop->hurried) || !list_is_empty(&loop->writable) ||
+	    !list_is_empty(&loop->speakers);
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -74,6 +75,7 @@ static void end_turn(struct loop *loop)
 	loop->is_active = false;
 	if (loop->handlers.on_turn_end != NULL)
 		loop->handlers.on_turn_end(loop->handlers.arg);
+	for_each(&loop->hurried, conn_flush);
 	for_each(&loop->writable, conn_flush);
 	for_each(&loop->speakers, conn_flush);
 	loop->turn++;
@@ -120,6 +122,7 @@ enum status loop_new(const struct loop_handlers *handlers, struct loop **ret, st
 	list_init(&loop->conns);
 	list_init(&loop->handshakes);
 	list_init(&loop->readable);
+	list_init(&loop->hurried);
 	list_init(&loop->writable);
 	list_init(&loop->speakers);
 	loop->turn = 1;

@@ -33,7 +33,8 @@ struct loop {
 	unsigned conn_count;
 	struct list handshakes; /* wait for their turn to go on with the handshake */
 	struct list readable;	/* have input left over from their last turn */
-	struct list writable;	/* have output that was not encrypted yet */
+	struct list hurried;	/* have output that was not encrypted yet, which somebody waits for */
+	struct list writable;	/* have other such output */
 	struct list speakers;	/* likewise, and it was they who said something in this turn: they
 				 * come last, since the others wait for what they do not know */
 	unsigned turn;		/* counts them; from 1 on */

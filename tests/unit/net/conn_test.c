@@ -21,13 +21,14 @@ struct end {
 	unsigned pause_after;	/* pauses after so many lines; 0: never */
 	bool in_order;		/* each line is the number of those before it */
 	size_t bytes;
-	unsigned drained;
+	unsigned drained, drained_after;
 	struct error why;
 	char last[64];
 };
 
 static struct loop *loop;
 static struct end client, server;
+static unsigned drained; /* by both */
 
 static void send_text(struct end *end, const char *text)
 {
@@ -131,6 +132,7 @@ static void on_drained(void *arg, struct conn *conn)
 
 	CHECK(conn_backlog(conn) <= 65536);
 	end->drained++;
+	end->drained_after = drained++;
 }
 
 static const struct conn_handlers handlers = {
@@ -286,6 +288,26 @@ TEST(conn__send__gathers_lines_into_few_records)
 	conn_traffic(client.conn, &in, &out);
 	/* 16,000 bytes are one record, with its header, padding and tag. */
 	CHECK(out - before < 16000 + 2 * 22);
+	finish_both();
+}
+
+/* on_drained comes right behind a connection's write. */
+TEST(conn__hurry__leaves_first)
+{
+	start();
+	for (int hurried = 0; hurried < 2; hurried++) {
+		struct end *first = hurried ? &server : &client;
+
+		send_text(&client, "first\n");
+		send_text(&server, "second\n");
+		if (hurried)
+			conn_hurry(server.conn);
+		send_text(&server, "third\n"); /* which changes nothing */
+		conn_tell_drained(client.conn, 0);
+		conn_tell_drained(server.conn, 0);
+		RUN_UNTIL(client.drained == hurried + 1u && server.drained == hurried + 1u);
+		CHECK_INT(first->drained_after, drained - 2);
+	}
 	finish_both();
 }
 
@@ -742,6 +764,7 @@ UNIT_MAIN(
     CASE(conn__send__before_it_is_open),
     CASE(conn__send__ten_thousand_each_way),
     CASE(conn__send__gathers_lines_into_few_records),
+    CASE(conn__hurry__leaves_first),
     CASE(conn__send__long_lines),
     CASE(conn__pause__slow_reader_loses_nothing),
     CASE(conn__pause__inside_on_line),
