@@ -3,12 +3,13 @@
 own fsync beside it.
 
     bench/durable.py [--build DIR] [--data DIR] [--members 100] [--seconds 4] [--rounds 3]
-                     [--senders 1x1,1x16,4x16,16x16,64x16] [--durability full,normal]
+                     [--senders "1x1 paced,1x1,…"] [--durability full,normal]
 
 Starts confab-server of the build folder (default build/release) on a free loopback port with its
 store below DIR (default: a temporary folder), one worker on CPU 0, the load on CPU 1 where there
-are two. `4x16` is 4 senders with 16 unanswered messages each; all members of the room receive
-everything. Prints a table; medians over the rounds, in brackets the lowest and the highest.
+are two. `4x16` is 4 senders with 16 unanswered messages each, `1x1 paced` one who rests for 10 ms
+behind each answer, so that everybody has the message before the next; all members of the room
+receive everything. Prints a table; medians over the rounds, in brackets the lowest and the highest.
 Bounded in time; leaves nothing running.
 """
 
@@ -37,6 +38,9 @@ def fsync_us(folder, count=300):
     return statistics.median(times)
 
 
+PAUSE_MS = 10
+
+
 class Bench:
     def __init__(self, options, work):
         self.options, self.work = options, work
@@ -58,7 +62,7 @@ class Bench:
             fields = stat.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def one(self, durability, senders, in_flight, number):
+    def one(self, durability, senders, in_flight, paced, number):
         data = os.path.join(self.options.data or self.work, f"data{number}")
         pem = {name: os.path.join(self.certs, name) for name in os.listdir(self.certs)}
         pin = ["taskset", "-c"] if os.cpu_count() >= 2 else None
@@ -80,7 +84,8 @@ class Bench:
             done = subprocess.run(
                 (pin + ["1"] if pin else []) +
                 [self.program("bench/durable-load"), port, self.certs, str(self.options.members),
-                 str(senders), str(in_flight), str(self.options.seconds), "128"],
+                 str(senders), str(in_flight), str(self.options.seconds), "128",
+                 str(PAUSE_MS if paced else 0)],
                 stdout=subprocess.PIPE, text=True, timeout=120 + self.options.seconds, check=True)
             result = json.loads(done.stdout)
             result["cpu_us"] = ((self.cpu(server.pid) - before) * 1e6 /
@@ -106,7 +111,7 @@ def main():
     parser.add_argument("--members", type=int, default=100)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--senders", default="1x1,1x16,4x16,16x16,64x16")
+    parser.add_argument("--senders", default="1x1 paced,1x1,1x16,4x16,16x16,64x16")
     parser.add_argument("--durability", default="full,normal")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="confab-durable-") as work:
@@ -119,11 +124,13 @@ def main():
         number = 0
         for durability in options.durability.split(","):
             for pair in options.senders.split(","):
-                senders, in_flight = map(int, pair.split("x"))
+                words, _, paced = pair.partition(" ")
+                senders, in_flight = map(int, words.split("x"))
                 results = []
                 for _ in range(options.rounds):
                     number += 1
-                    results.append(bench.one(durability, senders, in_flight, number))
+                    results.append(bench.one(durability, senders, in_flight, paced == "paced",
+                                             number))
                 print(f"| {durability} | {pair} | {shown(results, 'per_second')} | "
                       f"{shown(results, 'p50_us', 1e-3, 2)} | {shown(results, 'p99_us', 1e-3, 2)}"
                       f" | {shown(results, 'cpu_us', 1, 1)} |", flush=True)

@@ -4,8 +4,9 @@
  * the time from a message to its acknowledgement, which says that it is stored, and how many of
  * these come in a second. bench/durable.py starts the server and makes the certificates.
  *
- *   durable-load PORT FOLDER MEMBERS SENDERS IN_FLIGHT SECONDS BYTES
+ *   durable-load PORT FOLDER MEMBERS SENDERS IN_FLIGHT SECONDS BYTES [PAUSE]
  *
+ * PAUSE: ms between an answer and the same sender's next message, with one in flight; 0 if not said.
  * FOLDER holds ca.pem and client-u0.pem, client-u0.key, client-u1.pem, … Prints one JSON object. One thread.
  */
 #include <assert.h>
@@ -35,7 +36,7 @@ struct member {
 struct load {
 	struct loop *loop;
 	struct member *members;
-	unsigned count, senders, in_flight, joined, ended;
+	unsigned count, senders, in_flight, pause_ms, joined, ended;
 	struct buf text, line;
 	uint64_t began_us, end_us, last_us;
 	bool running, stopping;
@@ -134,7 +135,11 @@ static void on_reply(struct member *member, struct slice line)
 	if (now < load->end_us || !load->stopping)
 		count(load, now - member->sent_us[id % SLOTS]);
 	load->last_us = now;
-	if (!load->stopping)
+	if (load->stopping)
+		return;
+	if (load->pause_ms > 0)
+		conn_set_timer(member->conn, load->pause_ms);
+	else
 		send_message(member);
 }
 
@@ -164,8 +169,11 @@ static void on_peer_done(void *arg, struct conn *conn)
 
 static void on_timer(void *arg, struct conn *conn)
 {
-	(void)arg;
+	struct member *member = arg;
+
 	(void)conn;
+	if (!member->load->stopping)
+		send_message(member);
 }
 
 static void on_end(void *arg, struct conn *conn, const struct error *why, bool opened)
@@ -294,13 +302,16 @@ int main(int argc, char **argv)
 	struct loop_handlers handlers = {0};
 	struct error err;
 
-	if (argc != 8)
-		die("PORT FOLDER MEMBERS SENDERS IN_FLIGHT SECONDS BYTES");
+	if (argc != 8 && argc != 9)
+		die("PORT FOLDER MEMBERS SENDERS IN_FLIGHT SECONDS BYTES [PAUSE]");
 	load.count = number(argv[3]);
 	load.senders = number(argv[4]);
 	load.in_flight = number(argv[5]);
+	load.pause_ms = argc == 9 ? number(argv[8]) : 0;
 	if (load.senders > load.count || load.in_flight > SLOTS)
 		die("more senders than members, or too many at once");
+	if (load.pause_ms > 0 && load.in_flight != 1)
+		die("with a pause each sender has one message in flight");
 	if (socket_startup(&err) != STATUS_OK || tls_startup(&err) != STATUS_OK ||
 	    loop_new(&handlers, &load.loop, &err) != STATUS_OK)
 		die(err.text);
