@@ -20,7 +20,11 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOREIGN = 0.15  # cores of other load that a run may have met
 FAULTS = ("lost", "undelivered", "duplicates", "disorder", "corrupt", "disconnected", "stalled")
 
-# scenario, what, key, unit, goal as a ratio to the best peer or None, goal in the unit or None
+OPENSSL = ("redis", "mosquitto")
+
+# scenario, what, key, unit, goal as a ratio to the best peer, and of which peers. Goals that were set
+# as times are here what they were beside the peers' times on the machine they were set on:
+# handshakes of 0.45 ms where OpenSSL's servers took 0.32, resumed ones of 0.24 where they took 0.26.
 SIDE_BY_SIDE = [
     ("fan100", "CPU a delivery", "server_cpu_s_per_1e6", "µs", 0.8, None),
     ("fan1000", "CPU a delivery", "server_cpu_s_per_1e6", "µs", 0.8, None),
@@ -30,10 +34,21 @@ SIDE_BY_SIDE = [
     ("lat100", "CPU a delivery", "server_cpu_s_per_1e6", "µs", 0.9, None),
     ("pingpong", "round trip, p50", "rtt_p50_us", "µs", 1.0, None),
     ("pingpong", "CPU a round trip", "server_cpu_us_per_rtt", "µs", 1.0, None),
-    ("conn", "CPU a full handshake", "server_cpu_ms_per_conn", "ms", None, 0.45),
-    ("resume", "CPU a resumed login", "server_cpu_ms_per_conn", "ms", None, 0.24),
-    ("idle", "memory a connection", "rss_kib_per_conn", "KiB", None, 10),
+    ("conn", "CPU a full handshake", "server_cpu_ms_per_conn", "ms", 0.45 / 0.32, OPENSSL),
+    ("resume", "CPU a resumed login", "server_cpu_ms_per_conn", "ms", 0.24 / 0.26, OPENSSL),
+    ("idle", "memory a connection", "rss_kib_per_conn", "KiB", None, None),
 ]
+
+IDLE_KIB = 10
+
+NOTES = ["", """\
+What the figures leave out: in `pingpong` both clients are in one room, in which a sender has its own
+messages back, so this server reads two lines and writes four where a peer writes two. The goals of
+`conn` and `resume` were set as times, 0.45 and 0.24 ms, on a machine where OpenSSL's servers took 0.32
+and 0.26; here they are the same ratios to OpenSSL's servers in this run. InspIRCd and ngIRCd have
+GnuTLS, whose full handshake is the cheapest; of ours, 57 % of the instructions are the signature with
+P-256 and 25 % the two multiplications of X25519, in mbedTLS's portable C.
+""", ""]
 
 # Parts that print a table of their own.
 OWN = [("durable", "Rooms that are stored"), ("history", "A room of very many messages")]
@@ -109,12 +124,26 @@ def did_it(run):
     return run["scenario"] != "resume" or run.get("resumed", 0) >= run.get("conns", 0) / 2
 
 
+def goal_of(found, goal, whose):
+    """The limit, and the goal in words."""
+    if goal is None:
+        return IDLE_KIB, f"{IDLE_KIB} KiB"
+    rivals = [values for peer, values in found.items()
+              if peer != "confab" and (whose is None or peer in whose)]
+    if not rivals:
+        return None, ""
+    limit = goal * min(statistics.median(values) for values in rivals)
+    if whose is not None:
+        return limit, f"{goal:.2f} x OpenSSL's best"
+    return limit, "the lowest" if goal == 1 else f"{goal} x"
+
+
 def side_by_side(runs, folder):
     peers = sorted({run["peer"] for run in runs.all if run["part"] == "peers"})
     out = ["\n## Side by side\n",
            "| scenario | figure | confab | best peer | ratio | goal | |", "|---" * 7 + "|"]
     charts = []
-    for scenario, what, key, unit, ratio_goal, goal in SIDE_BY_SIDE:
+    for scenario, what, key, unit, goal, whose in SIDE_BY_SIDE:
         found = {peer: [run[key] for run in runs.of("peers", scenario, peer=peer)
                         if key in run and did_it(run)] for peer in peers}
         found = {peer: values for peer, values in found.items() if values}
@@ -123,21 +152,18 @@ def side_by_side(runs, folder):
         if not ours:
             continue
         best = min(others, key=lambda peer: statistics.median(others[peer]), default=None)
-        limit, ratio, words = goal, "", f"{goal} {unit}" if goal else ""
-        if best:
-            base = statistics.median(others[best])
-            ratio = f"{statistics.median(ours) / base:.2f}"
-            limit = goal if goal else ratio_goal * base
-            words = words or ("the lowest" if ratio_goal == 1 else f"{ratio_goal} x")
+        limit, words = goal_of(found, goal, whose)
+        ratio = statistics.median(ours) / statistics.median(others[best]) if best else None
         out.append(f"| `{scenario}` | {what}, {unit} | {show(ours)} | "
-                   f"{best + ' ' + show(others[best]) if best else '-'} | {ratio} | {words} | "
+                   f"{best + ' ' + show(others[best]) if best else '-'} | "
+                   f"{f'{ratio:.2f}' if best else ''} | {words} | "
                    f"{verdict(ours, limit) if limit else ''} |")
         name = f"{scenario}-{key.replace('_', '-')}.svg"
         rows = [(peer, found[peer], peer == "confab")
                 for peer in sorted(found, key=lambda peer: statistics.median(found[peer]))]
         plot.bars(f"{folder}/{name}", f"{scenario}: {what}, {unit}", "less is better", rows, limit)
         charts.append(f"![{scenario}: {what}](performance/{name})")
-    return out + [""] + charts
+    return out + NOTES + charts
 
 
 def points(runs, scenario, x, y, part="grow"):
@@ -238,6 +264,16 @@ def storms(runs):
     return out
 
 
+def flames(folder):
+    """Those that bench/flame.py has drawn."""
+    names = sorted(name for name in os.listdir(folder) if name.startswith("flame-"))
+    if not names:
+        return []
+    return ["\n## Where the time goes\n", "Flame graphs by `bench/flame.py`; *stock* is mbedTLS as it "
+            "comes (`CONFAB_FAST_*=OFF`), *before* the commit that its text names.", ""] + [
+                f"- [{name[len('flame-'):-len('.svg')]}](performance/{name})" for name in names]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", action="append", default=[])
@@ -264,6 +300,7 @@ def main():
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 out += [f"\n## {title}\n", f"`bench/{part}.py`. {file.read().strip()}\n"]
+    out += flames(folder)
     problems = list(runs.problems())
     if problems:
         out += ["\n## Runs with faults\n"] + [f"- {problem}" for problem in problems]
