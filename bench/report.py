@@ -46,8 +46,8 @@ What the figures leave out: in `pingpong` both clients are in one room, in which
 messages back, so this server reads two lines and writes four where a peer writes two. The goals of
 `conn` and `resume` were set as times, 0.45 and 0.24 ms, on a machine where OpenSSL's servers took 0.32
 and 0.26; here they are the same ratios to OpenSSL's servers in this run. InspIRCd and ngIRCd have
-GnuTLS, whose full handshake is the cheapest; of ours, 57 % of the instructions are the signature with
-P-256 and 25 % the two multiplications of X25519, in mbedTLS's portable C.
+GnuTLS. What is left of our full handshake is, by instructions, the signature with P-256 (45 %) and two
+multiplications of X25519 (31 %), in C.
 """, ""]
 
 # Parts that print a table of their own.
@@ -60,9 +60,9 @@ Written by `bench/report.py`; `scripts/bench.sh` measures and writes it anew. {q
 
 Every server runs on one processor and the load generator (fanbench) on another; every server speaks
 TLS 1.3 with {cipher}, X25519 and a P-256 certificate, in its own protocol, and passes the same
-payloads of 128 bytes on. Servers take turns, each run has a fresh one, a figure is the median of
-{rounds} round{plural} of {seconds} s with the least and the most behind it. What counts is the ratio
-to the best peer in the same run, on the server's processor time first.
+payloads of 128 bytes on. Servers take turns, each run has a fresh one and measures for {seconds} s, a
+figure is the median of the rounds with the least and the most behind it. What counts is the ratio to
+the best peer in the same run, on the server's processor time first.
 
 | | |
 |---|---|
@@ -94,6 +94,10 @@ class Runs:
 
     def has(self, part):
         return any(run["part"] == part for run in self.all)
+
+    def heading(self, title, part):
+        count = len({run["round"] for run in self.all if run["part"] == part})
+        return f"\n## {title}\n\n{count} round{'' if count == 1 else 's'}.\n"
 
     def problems(self):
         """Runs that failed, and those in which something was lost."""
@@ -140,7 +144,7 @@ def goal_of(found, goal, whose):
 
 def side_by_side(runs, folder):
     peers = sorted({run["peer"] for run in runs.all if run["part"] == "peers"})
-    out = ["\n## Side by side\n",
+    out = [runs.heading("Side by side", "peers"),
            "| scenario | figure | confab | best peer | ratio | goal | |", "|---" * 7 + "|"]
     charts = []
     for scenario, what, key, unit, goal, whose in SIDE_BY_SIDE:
@@ -187,7 +191,7 @@ def growth(runs, folder):
         ("connections", "conns", "server_cpu_ms_per_conn", "connections-cpu",
          "Connections, full handshake and login", "connections", "CPU a connection, ms", None),
     ]
-    out = ["\n## How cost grows\n"]
+    out = [runs.heading("How cost grows", "grow")]
     for scenario, x, y, name, title, x_title, y_title, goal in plots:
         found = [(at, values) for at, values in points(runs, scenario, x, y) if values]
         if not found:
@@ -202,7 +206,7 @@ def large(runs):
     small = runs.values("server_cpu_s_per_1e6", "large", "room1000")
     big = runs.values("server_cpu_s_per_1e6", "large", "room10000")
     memory = runs.values("rss_kib_per_conn", "large", "room10000-memory")
-    out = ["\n## A room of 10,000\n", "| figure | measured | goal | |", "|---" * 4 + "|"]
+    out = [runs.heading("A room of 10,000", "large"), "| figure | measured | goal | |", "|---" * 4 + "|"]
     if small and big:
         ratio = statistics.median(big) / statistics.median(small)
         out.append(f"| CPU a delivery, µs; beside a room of 1,000 | {show(big)}; {show(small)}: "
@@ -222,7 +226,7 @@ def large(runs):
 def workers(runs):
     one = runs.values("server_cpu_s_per_1e6", "workers", "workers1")
     two = runs.values("server_cpu_s_per_1e6", "workers", "workers2")
-    out = ["\n## Two workers\n", "| figure | measured | goal | |", "|---" * 4 + "|"]
+    out = [runs.heading("Two workers", "workers"), "| figure | measured | goal | |", "|---" * 4 + "|"]
     if one and two:
         ratio = statistics.median(two) / statistics.median(one)
         speed = [statistics.median(runs.values("deliveries_per_s", "workers", name))
@@ -245,7 +249,7 @@ def workers(runs):
 
 
 def storms(runs):
-    out = ["\n## Reconnect storm\n",
+    out = [runs.heading("Reconnect storm", "storm"),
            "| clients | all back after, s | a calm run's, s | server CPU, s | calm, s | generator CPU, s"
            " | bystanders' p50, ms | p99, ms | goal | |", "|---" * 10 + "|"]
     for kind in ("full", "resume"):
@@ -286,7 +290,7 @@ def main():
     out = [INTRO.format(
         **{key: value for key, value in facts.items() if key not in ("peers", "quick")},
         peers=", ".join(f"{name} {version}" for name, version in facts["peers"].items()) or "none",
-        cipher="TLS_AES_128_GCM_SHA256", plural="" if facts["rounds"] == 1 else "s",
+        cipher="TLS_AES_128_GCM_SHA256",
         quick="**This is a quick run, on a machine that was not quiet: it shows that the "
               "measurements work, and its figures mean little.**" if facts["quick"] else
               "A difference below the spread is none.")]

@@ -87,12 +87,12 @@ else()
     option(CONFAB_FAST_GCM "AES-GCM with eight blocks in flight (proto/crypto)" ${fast_x86})
     option(CONFAB_FAST_SHA256 "SHA-256 with the processor's instructions (proto/crypto)" ${fast_x86})
     if(CMAKE_SIZEOF_VOID_P EQUAL 8 AND CMAKE_C_COMPILER_ID MATCHES "^(GNU|Clang|AppleClang)$")
-        set(fast_inverse ON)
+        set(fast_p256 ON)
     else()
-        set(fast_inverse OFF)
+        set(fast_p256 OFF)
     endif()
-    option(CONFAB_FAST_INVERSE "P-256's inversions by Fermat's theorem (proto/crypto)"
-        ${fast_inverse})
+    option(CONFAB_FAST_P256 "P-256's points and inversions in four limbs (proto/crypto)"
+        ${fast_p256})
     option(CONFAB_FAST_X25519 "Everest's X25519 in TLS 1.3 too (proto/crypto)" ON)
 
     set(ENABLE_PROGRAMS OFF CACHE BOOL "" FORCE)
@@ -108,6 +108,7 @@ else()
         target_compile_definitions(${target} PUBLIC
             MBEDTLS_USER_CONFIG_FILE="mbedtls_user_config.h"
             $<$<BOOL:${CONFAB_FAST_GCM}>:CONFAB_FAST_GCM>
+            $<$<BOOL:${CONFAB_FAST_P256}>:CONFAB_FAST_P256>
             $<$<BOOL:${CONFAB_FAST_SHA256}>:CONFAB_FAST_SHA256>)
         target_include_directories(${target} BEFORE PUBLIC
             "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cmake/mbedtls>")
@@ -131,13 +132,13 @@ else()
     endif()
     # Two files call another function than they say; all else of the library calls its own. Behind
     # the patch, which takes the place of one of them.
-    if(CONFAB_FAST_INVERSE)
+    if(CONFAB_FAST_P256)
         set_source_files_properties(
             "${mbedtls_dir}/library/ecp.c" "${CMAKE_BINARY_DIR}/deps/patched/ecp.c"
             "${mbedtls_dir}/library/ecdsa.c" TARGET_DIRECTORY mbedcrypto
             PROPERTIES COMPILE_DEFINITIONS "mbedtls_mpi_gcd_modinv_odd=ecp_inverse")
     endif()
-    if(CONFAB_FAST_GCM OR CONFAB_FAST_SHA256 OR CONFAB_FAST_X25519 OR CONFAB_FAST_INVERSE)
+    if(CONFAB_FAST_GCM OR CONFAB_FAST_SHA256 OR CONFAB_FAST_X25519 OR CONFAB_FAST_P256)
         add_subdirectory(proto/crypto)
     endif()
     if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" OR CMAKE_BUILD_TYPE STREQUAL "Release")

@@ -27,6 +27,13 @@
 #define MBEDTLS_SHA256_PROCESS_ALT
 #endif
 
+/* proto/crypto/ecp_points.c: P-256; for other curves mbedTLS's own run. */
+#if defined(CONFAB_FAST_P256)
+#define MBEDTLS_ECP_INTERNAL_ALT
+#define MBEDTLS_ECP_DOUBLE_JAC_ALT
+#define MBEDTLS_ECP_ADD_MIXED_ALT
+#endif
+
 /* Buffers given to PSA are never shared with another process: no copies into bounce buffers. */
 #define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS
 

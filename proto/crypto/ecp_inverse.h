@@ -14,13 +14,14 @@
 
 #include <mbedtls/bignum.h>
 
+#include "crypto/p256_limbs.h"
+
 /* The contract of mbedtls_mpi_gcd_modinv_odd (library/bignum_internal.h of mbedTLS). */
 int ecp_inverse(mbedtls_mpi *g, mbedtls_mpi *i, const mbedtls_mpi *a, const mbedtls_mpi *n);
 
 /* For tests: lets the fast way be used from now on (the state at the start) or not; and that way by
  * itself, on numbers of four limbs, the lowest first, `a` below 2^256. */
 void ecp_inverse_allow(bool allowed);
-enum ecp_inverse_modulus { ECP_INVERSE_FIELD, ECP_INVERSE_ORDER };
-void ecp_inverse_p256(enum ecp_inverse_modulus modulus, const uint64_t a[4], uint64_t ret[4]);
+void ecp_inverse_p256(enum p256_modulus modulus, const uint64_t a[4], uint64_t ret[4]);
 
 #endif

@@ -28,7 +28,7 @@ static const mbedtls_mpi *modulus_of(int which)
 		mbedtls_ecp_group_init(&group);
 		CHECK(mbedtls_ecp_group_load(&group, MBEDTLS_ECP_DP_SECP256R1) == 0);
 	}
-	return which == ECP_INVERSE_FIELD ? &group.P : &group.N;
+	return which == P256_FIELD ? &group.P : &group.N;
 }
 
 static int random_bytes(void *arg, unsigned char *bytes, size_t len)
@@ -147,8 +147,8 @@ TEST(unit__hide__number_from_inverse_timing)
 		for (int j = 0; j < 4; j++)
 			a[j] = rng_next(&rng) >> (j == 3);
 		VALGRIND_MAKE_MEM_UNDEFINED(a, sizeof a);
-		ecp_inverse_p256((enum ecp_inverse_modulus)(i % 2), a, inverse);
-		ecp_inverse_p256((enum ecp_inverse_modulus)(i % 2), inverse, again);
+		ecp_inverse_p256((enum p256_modulus)(i % 2), a, inverse);
+		ecp_inverse_p256((enum p256_modulus)(i % 2), inverse, again);
 		VALGRIND_MAKE_MEM_DEFINED(a, sizeof a);
 		VALGRIND_MAKE_MEM_DEFINED(again, sizeof again);
 		CHECK(memcmp(a, again, sizeof a) == 0);
