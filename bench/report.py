@@ -281,6 +281,7 @@ def flames(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", action="append", default=[])
+    parser.add_argument("--note", default="", help="a sentence about how this was measured")
     parser.add_argument("--to", default=f"{TOP}/docs")
     options = parser.parse_args()
     runs = Runs(options.results or [f"{TOP}/build/bench/results.jsonl"])
@@ -293,7 +294,7 @@ def main():
         cipher="TLS_AES_128_GCM_SHA256",
         quick="**This is a quick run, on a machine that was not quiet: it shows that the "
               "measurements work, and its figures mean little.**" if facts["quick"] else
-              "A difference below the spread is none.")]
+              "A difference below the spread is none." + (f" {options.note}" if options.note else ""))]
     for part, write in (("peers", lambda: side_by_side(runs, folder)),
                         ("grow", lambda: growth(runs, folder)), ("large", lambda: large(runs)),
                         ("workers", lambda: workers(runs)), ("storm", lambda: storms(runs))):

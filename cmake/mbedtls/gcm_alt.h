@@ -8,6 +8,7 @@
 #ifndef CONFAB_GCM_ALT_H
 #define CONFAB_GCM_ALT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct gcm_x86 {
@@ -20,7 +21,8 @@ struct gcm_x86 {
 	uint64_t ad_len;            /* bytes */
 	uint64_t len;               /* bytes */
 	unsigned rounds;
-	int mode; /* MBEDTLS_GCM_ENCRYPT or MBEDTLS_GCM_DECRYPT */
+	short mode;   /* MBEDTLS_GCM_ENCRYPT or MBEDTLS_GCM_DECRYPT */
+	bool is_wide; /* long texts go through gcm_vaes.c */
 };
 
 typedef struct mbedtls_gcm_context {

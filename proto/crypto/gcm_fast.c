@@ -1,5 +1,8 @@
 #include "crypto/gcm_fast.h"
 
+#ifdef CONFAB_WIDE_GCM
+#include <cpuid.h>
+#endif
 #include <stdatomic.h>
 #include <string.h>
 
@@ -14,7 +17,7 @@
 #define LEN_BITS_MAX 61
 #define TEXT_LEN_MAX 0xfffffffe0ull
 
-static atomic_bool is_allowed = true;
+static atomic_bool is_allowed = true, is_wide_allowed = true;
 
 static struct gcm_stock_context *stock_of(mbedtls_gcm_context *ctx)
 {
@@ -27,9 +30,43 @@ bool gcm_fast_is_supported(void)
 	       __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1");
 }
 
+#ifdef CONFAB_WIDE_GCM
+/* CPUID, leaf 7: VAES and VPCLMULQDQ, which not every compiler here has a name for. */
+static bool has_wide_instructions(void)
+{
+	unsigned a, b, c, d;
+
+	return __builtin_cpu_supports("avx2") && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+	       (c & 1u << 9) != 0 && (c & 1u << 10) != 0;
+}
+
+bool gcm_fast_is_wide(void)
+{
+	/* Asked once: a virtual machine's host answers it, which takes a while. */
+	static atomic_int known; /* 0: not yet, 1: no, 2: yes */
+	int answer = atomic_load_explicit(&known, memory_order_relaxed);
+
+	if (answer == 0) {
+		answer = gcm_fast_is_supported() && has_wide_instructions() ? 2 : 1;
+		atomic_store_explicit(&known, answer, memory_order_relaxed);
+	}
+	return answer == 2;
+}
+#else
+bool gcm_fast_is_wide(void)
+{
+	return false;
+}
+#endif
+
 void gcm_fast_allow(bool allowed)
 {
 	atomic_store_explicit(&is_allowed, allowed, memory_order_relaxed);
+}
+
+void gcm_fast_allow_wide(bool allowed)
+{
+	atomic_store_explicit(&is_wide_allowed, allowed, memory_order_relaxed);
 }
 
 void mbedtls_gcm_init(mbedtls_gcm_context *ctx)
@@ -56,7 +93,9 @@ int mbedtls_gcm_setkey(mbedtls_gcm_context *ctx, mbedtls_cipher_id_t cipher,
 	    atomic_load_explicit(&is_allowed, memory_order_relaxed)) {
 		forget(ctx);
 		ctx->is_x86 = 1;
-		gcm_x86_setkey(&ctx->u.x86, key, keybits);
+		gcm_x86_setkey(&ctx->u.x86, key, keybits,
+		    gcm_fast_is_wide() &&
+			atomic_load_explicit(&is_wide_allowed, memory_order_relaxed));
 		return 0;
 	}
 	if (ctx->is_x86)

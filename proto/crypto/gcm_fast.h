@@ -11,10 +11,14 @@
 /* Whether this processor has what gcm_x86.c needs. Thread: any. */
 bool gcm_fast_is_supported(void);
 
+/* Whether it has what gcm_vaes.c needs, too. Thread: any. */
+bool gcm_fast_is_wide(void);
+
 /*
  * Lets contexts that get their key from now on use it (the state at the start) or not. Where the
  * processor cannot, none ever does. Thread: any.
  */
 void gcm_fast_allow(bool allowed);
+void gcm_fast_allow_wide(bool allowed); /* likewise gcm_vaes.c */
 
 #endif

@@ -16,27 +16,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <immintrin.h>
-
 #include <mbedtls/gcm.h>
 
-#define BLOCK 16
-#define WIDE (8 * BLOCK)
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* X(0) … X(7): loops that must become straight code, with the blocks in registers. */
-#define EIGHT(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
-
-INLINE __m128i load(const void *from)
-{
-	return _mm_loadu_si128((const __m128i *)from);
-}
-
-INLINE void store(void *to, __m128i x)
-{
-	_mm_storeu_si128((__m128i *)to, x);
-}
+#include "crypto/gcm_blocks.h"
+#include "crypto/gcm_vaes.h"
 
 /*
  * The first len bytes, 1 to 15, and zeros. Not copied through memory: the processor would have to
@@ -92,12 +75,6 @@ INLINE __m128i first_of(__m128i x, size_t len)
 	return _mm_and_si128(x, _mm_cmplt_epi8(places, _mm_set1_epi8((char)len)));
 }
 
-INLINE __m128i reversed(__m128i x)
-{
-	return _mm_shuffle_epi8(
-	    x, _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
-}
-
 /* A store that the compiler takes for needed although nothing reads it. */
 INLINE void wipe_blocks(unsigned char *blocks, size_t count)
 {
@@ -147,27 +124,7 @@ INLINE __m128i encrypted(const struct gcm_x86 *g, __m128i block)
 	return _mm_aesenclast_si128(block, load(g->round_keys[g->rounds]));
 }
 
-/*
- * Counter blocks: 96 bits that stay and a 32-bit number, which wraps. Reversing that number's bytes
- * makes of the block a vector that can be counted with, and back.
- */
-INLINE __m128i counting(__m128i block)
-{
-	return _mm_shuffle_epi8(
-	    block, _mm_set_epi8(12, 13, 14, 15, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
-}
-
-INLINE __m128i counted(__m128i counter, int count)
-{
-	return _mm_add_epi32(counter, _mm_set_epi32(count, 0, 0, 0));
-}
-
 /* --- GHASH ------------------------------------------------------------------------------------ */
-
-/* A sum of products of 256 bits, not reduced: high, low, and what lies between (Karatsuba). */
-struct sum {
-	__m128i high, low, middle;
-};
 
 INLINE struct sum sum_zero(void)
 {
@@ -191,19 +148,6 @@ INLINE void sum_add_power(struct sum *s, __m128i x, const struct gcm_x86 *g, siz
 {
 	sum_add(s, x, load(g->powers[power - 1]),
 	    _mm_loadl_epi64((const __m128i *)(const void *)&g->middles[power - 1]));
-}
-
-/* Modulo x^128 + x^7 + x^2 + x + 1, in two steps of 64 bits. */
-INLINE __m128i sum_reduced(struct sum s)
-{
-	const __m128i polynomial = _mm_set_epi64x(0, (long long)0xc200000000000000);
-	__m128i middle = _mm_xor_si128(s.middle, _mm_xor_si128(s.high, s.low));
-	__m128i low = _mm_xor_si128(s.low, _mm_slli_si128(middle, 8));
-	__m128i high = _mm_xor_si128(s.high, _mm_srli_si128(middle, 8));
-	for (int i = 0; i < 2; i++)
-		low = _mm_xor_si128(
-		    _mm_shuffle_epi32(low, 0x4e), _mm_clmulepi64_si128(low, polynomial, 0x00));
-	return _mm_xor_si128(high, low);
 }
 
 INLINE __m128i times_h(const struct gcm_x86 *g, __m128i x)
@@ -393,8 +337,9 @@ static __m128i decrypt(const struct gcm_x86 *g, __m128i counter, const unsigned 
 
 /* --- The steps of a message ------------------------------------------------------------------- */
 
-void gcm_x86_setkey(struct gcm_x86 *g, const unsigned char *key, unsigned bits)
+void gcm_x86_setkey(struct gcm_x86 *g, const unsigned char *key, unsigned bits, bool is_wide)
 {
+	g->is_wide = is_wide;
 	expand_key(g, key, bits);
 	make_powers(g);
 }
@@ -403,7 +348,7 @@ void gcm_x86_start(struct gcm_x86 *g, int mode, const unsigned char *iv, size_t 
 {
 	__m128i first;
 
-	g->mode = mode;
+	g->mode = (short)mode;
 	g->ad_len = 0;
 	g->len = 0;
 	store(g->hash, _mm_setzero_si128());
@@ -454,6 +399,16 @@ void gcm_x86_crypt(struct gcm_x86 *g, const unsigned char *in, unsigned char *ou
 		out += count;
 		len -= count;
 	}
+#ifdef CONFAB_WIDE_GCM
+	if (g->is_wide && len >= GCM_VAES_LEAST) {
+		size_t count = len / WIDE * WIDE;
+		gcm_vaes_crypt(g, in, out, len / WIDE);
+		g->len += count;
+		in += count;
+		out += count;
+		len -= count;
+	}
+#endif
 	if (len == 0)
 		return;
 

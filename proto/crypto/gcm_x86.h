@@ -7,12 +7,13 @@
 #ifndef CONFAB_CRYPTO_GCM_X86_H
 #define CONFAB_CRYPTO_GCM_X86_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct gcm_x86; /* cmake/mbedtls/gcm_alt.h */
 
-/* bits is 128, 192 or 256. */
-void gcm_x86_setkey(struct gcm_x86 *g, const unsigned char *key, unsigned bits);
+/* bits is 128, 192 or 256; is_wide: the processor has what gcm_vaes.h needs, too. */
+void gcm_x86_setkey(struct gcm_x86 *g, const unsigned char *key, unsigned bits, bool is_wide);
 
 /* A new message; iv_len is not 0. mode as in <mbedtls/gcm.h>. */
 void gcm_x86_start(struct gcm_x86 *g, int mode, const unsigned char *iv, size_t iv_len);
