@@ -1,5 +1,6 @@
 #include "mailbox.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 void mailbox_init(struct mailbox *mailbox)
@@ -13,7 +14,7 @@ void mailbox_release(struct mailbox *mailbox)
 	struct chat_item *item;
 	struct mailbox_socket *socket;
 
-	mailbox_take(mailbox, &item, &socket);
+	mailbox_take(mailbox, UINT_MAX, &item, &socket);
 	while (item != NULL) {
 		struct chat_item *next = item->next;
 
@@ -64,14 +65,24 @@ bool mailbox_put_socket(struct mailbox *mailbox, struct mailbox_socket *socket)
 	return was_empty;
 }
 
-void mailbox_take(struct mailbox *mailbox, struct chat_item **ret_items,
+bool mailbox_take(struct mailbox *mailbox, unsigned sockets_max, struct chat_item **ret_items,
     struct mailbox_socket **ret_sockets)
 {
+	struct mailbox_socket **end;
+	bool is_all;
+
 	mutex_lock(mailbox->mutex);
 	*ret_items = mailbox->first;
-	*ret_sockets = mailbox->first_socket;
 	mailbox->first = mailbox->last = NULL;
-	mailbox->first_socket = mailbox->last_socket = NULL;
+	*ret_sockets = mailbox->first_socket;
+	for (end = ret_sockets; *end != NULL && sockets_max > 0; sockets_max--)
+		end = &(*end)->next;
+	mailbox->first_socket = *end;
+	*end = NULL;
+	is_all = mailbox->first_socket == NULL;
+	if (is_all)
+		mailbox->last_socket = NULL;
 	atomic_store_explicit(&mailbox->bytes, 0, memory_order_relaxed);
 	mutex_unlock(mailbox->mutex);
+	return is_all;
 }

@@ -40,8 +40,9 @@ void mailbox_release(struct mailbox *mailbox);
 bool mailbox_put_item(struct mailbox *mailbox, struct chat_item *item);
 bool mailbox_put_socket(struct mailbox *mailbox, struct mailbox_socket *socket);
 
-/* All there is, as two lists that are the caller's from now on. */
-void mailbox_take(struct mailbox *mailbox, struct chat_item **ret_items,
+/* All items, and the first sockets, no more than that many, as two lists that are the caller's from
+ * now on. False if sockets are left: nobody wakes the worker for them. */
+bool mailbox_take(struct mailbox *mailbox, unsigned sockets_max, struct chat_item **ret_items,
     struct mailbox_socket **ret_sockets);
 
 static inline bool mailbox_is_high(struct mailbox *mailbox)

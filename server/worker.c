@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "os/log.h"
@@ -8,6 +9,7 @@
 #define TICK_MS 250     /* of the core's clock; one worker does it */
 #define TICK_SOON_MS 2  /* when more was due than one tick does */
 #define CONGESTED_MS 10 /* until a connection that waits for a full mailbox is tried again */
+#define NEW_A_TURN 32   /* connections taken over, so that others wait no longer for a crowd */
 #define LOG_RATE 50     /* lines a second about connections that ended badly, */
 #define LOG_BURST 200   /* so that nobody can fill a disk with them */
 
@@ -126,7 +128,8 @@ static void drain(void *arg)
 	struct chat_item *item;
 	struct mailbox_socket *socket;
 
-	mailbox_take(&worker->mailbox, &item, &socket);
+	if (!mailbox_take(&worker->mailbox, worker->stopping ? UINT_MAX : NEW_A_TURN, &item, &socket))
+		loop_wake(worker->loop);
 	while (item != NULL) {
 		struct chat_item *next = item->next;
 

@@ -196,7 +196,7 @@ TEST(mailbox__take__gives_all_in_order)
 		CHECK(mailbox_put_item(&mailbox, item) == (i == 0));
 	}
 	CHECK_INT(atomic_load(&mailbox.bytes), 25);
-	mailbox_take(&mailbox, &items, &sockets);
+	CHECK(mailbox_take(&mailbox, 1, &items, &sockets));
 	CHECK(sockets == NULL);
 	for (uint32_t i = 0; i < 5; i++) {
 		struct chat_item *next = items->next;
@@ -210,8 +210,31 @@ TEST(mailbox__take__gives_all_in_order)
 	mailbox_release(&mailbox);
 }
 
+TEST(mailbox__take__leaves_sockets_for_later)
+{
+	struct mailbox mailbox;
+	struct chat_item *items;
+	struct mailbox_socket sockets[5] = {0}, *first;
+
+	mailbox_init(&mailbox);
+	for (int i = 0; i < 4; i++)
+		CHECK(mailbox_put_socket(&mailbox, &sockets[i]) == (i == 0));
+	CHECK(!mailbox_take(&mailbox, 3, &items, &first));
+	CHECK(items == NULL && first == &sockets[0] && sockets[0].next == &sockets[1] &&
+	      sockets[1].next == &sockets[2] && sockets[2].next == NULL);
+	CHECK(!mailbox_put_socket(&mailbox, &sockets[4]));
+	CHECK(mailbox_take(&mailbox, 2, &items, &first));
+	CHECK(first == &sockets[3] && sockets[3].next == &sockets[4] && sockets[4].next == NULL);
+	CHECK(mailbox_take(&mailbox, 2, &items, &first));
+	CHECK(first == NULL);
+	CHECK(mailbox_put_socket(&mailbox, &sockets[0]));
+	CHECK(mailbox_take(&mailbox, 1, &items, &first) && first == &sockets[0]);
+	mailbox_release(&mailbox);
+}
+
 UNIT_MAIN(CASE(config__parse__comments_and_values),
     CASE(config__parse__unknown_key_names_the_nearest), CASE(config__parse__refuses_wrong_values),
     CASE(config__load__flags_win), CASE(config__print__reads_back_the_same),
     CASE(bucket__take__refills_at_the_rate), CASE(throttle__enter__counts_addresses_and_networks),
-    CASE(room_index__random__agrees_with_a_matrix), CASE(mailbox__take__gives_all_in_order))
+    CASE(room_index__random__agrees_with_a_matrix), CASE(mailbox__take__gives_all_in_order),
+    CASE(mailbox__take__leaves_sockets_for_later))
