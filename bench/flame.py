@@ -25,8 +25,8 @@ SCENARIOS = {
     "fan10": "-m throughput -S 10 -P 10 -w 32 -s 128",
     "sparse100": "-m throughput -S 100 -P 1 -w 1 -s 128",
     "pingpong": "-m pingpong --spin -s 128",
-    "conn": "-m connect -C 100000 -K 32 --depth tls --hold 0",
-    "resume": "-m connect -C 100000 -K 32 --depth login --resume --hold 0",
+    "conn": "-m connect -C 9000 -K 32 --depth tls --hold 1",
+    "resume": "-m connect -C 9000 -K 32 --depth login --resume --hold 1",
 }
 WIDTH, ROW, TOP, LEAST = 1200, 17, 40, 0.004 # px, px, px, share of a box that is drawn
 HERTZ = 499
@@ -124,7 +124,7 @@ def record(options, scenario, to):
         subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", str(HERTZ), "--call-graph",
                         "dwarf,49152", "-p", str(server.process.pid), "-o", data, "--", "sleep",
                         str(options.seconds)], check=True, timeout=options.seconds + 60)
-        # A run of connections counts them and no seconds: enough is enough.
+        # A run of connections counts them and no seconds: what is left of it is of no use.
         if scenario in ("conn", "resume"):
             load.kill()
         load.wait(60)

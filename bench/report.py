@@ -274,7 +274,7 @@ def flames(folder):
     if not names:
         return []
     return ["\n## Where the time goes\n", "Flame graphs by `bench/flame.py`; *stock* is mbedTLS as it "
-            "comes (`CONFAB_FAST_*=OFF`), *before* the commit that its text names.", ""] + [
+            "comes (`CONFAB_FAST_*=OFF`), *before* an earlier commit.", ""] + [
                 f"- [{name[len('flame-'):-len('.svg')]}](performance/{name})" for name in names]
 
 
