@@ -121,13 +121,14 @@ def record(options, scenario, to):
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(2)
         data = f"{folder}/perf.data"
-        subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", str(HERTZ), "--call-graph",
-                        "dwarf,49152", "-p", str(server.process.pid), "-o", data, "--", "sleep",
-                        str(options.seconds)], check=True, timeout=options.seconds + 60)
-        # A run of connections counts them and no seconds: what is left of it is of no use.
-        if scenario in ("conn", "resume"):
+        try:
+            subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", str(HERTZ),
+                            "--call-graph", "dwarf,49152", "-p", str(server.process.pid), "-o",
+                            data, "--", "sleep", str(options.seconds)], check=True,
+                           timeout=options.seconds + 60)
+        finally:
             load.kill()
-        load.wait(60)
+            load.wait(60)
         script = subprocess.run(["perf", "script", "-i", data, "-F", "comm,ip,sym,dso"],
                                 capture_output=True, text=True, timeout=600, check=True)
     server.release()

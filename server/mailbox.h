@@ -1,9 +1,9 @@
 /*
  * What others leave for a worker: sockets from the listener and items from the core, in the order
- * in which they were put. The worker takes all there is at once. What waits is bounded: past
- * MAILBOX_HIGH bytes of lines the workers stop reading requests until it has been taken. That is
- * well below limits.backlog, because a line of a room waits for each of its members at once: no
- * burst may fill the queue of somebody who had no turn to take it.
+ * in which they were put. The worker takes all items at once, and as many sockets as it wants. What
+ * waits is bounded: past MAILBOX_HIGH bytes of lines the workers stop reading requests until it has
+ * been taken. That is well below limits.backlog, because a line of a room waits for each of its
+ * members at once: no burst may fill the queue of somebody who had no turn to take it.
  * Any thread puts; the worker takes.
  */
 #ifndef CONFAB_SERVER_MAILBOX_H

@@ -122,13 +122,12 @@ static void carry_out_item(struct worker *worker, struct chat_item *item)
 
 /* What others put into the mailbox meanwhile waits for the next turn, for which they wake us: in
  * between the connections send what they have been given. Nothing here makes items of our own. */
-static void drain(void *arg)
+static void drain(struct worker *worker, unsigned sockets_max)
 {
-	struct worker *worker = arg;
 	struct chat_item *item;
 	struct mailbox_socket *socket;
 
-	if (!mailbox_take(&worker->mailbox, worker->stopping ? UINT_MAX : NEW_A_TURN, &item, &socket))
+	if (!mailbox_take(&worker->mailbox, sockets_max, &item, &socket))
 		loop_wake(worker->loop);
 	while (item != NULL) {
 		struct chat_item *next = item->next;
@@ -175,7 +174,7 @@ static void begin_stop(struct worker *worker)
 	struct list *at, *next;
 
 	worker->stopping = true;
-	drain(worker);
+	drain(worker, UINT_MAX);
 	for (at = worker->clients.next; at != &worker->clients; at = next) {
 		struct client *client = list_entry(at, struct client, link);
 
@@ -190,11 +189,16 @@ static void begin_stop(struct worker *worker)
 		loop_stop(worker->loop);
 }
 
+static void on_turn_end(void *arg)
+{
+	drain(arg, 0);
+}
+
 static void on_wake(void *arg)
 {
 	struct worker *worker = arg;
 
-	drain(worker);
+	drain(worker, NEW_A_TURN);
 	if (atomic_load(&worker->silence) && !worker->silent) {
 		mutex_lock(worker->mutex);
 		worker->silent = true;
@@ -219,7 +223,7 @@ enum status worker_new(
     const struct worker_options *options, unsigned index, struct worker **ret, struct error *err)
 {
 	struct worker *worker = calloc(1, sizeof *worker);
-	struct loop_handlers handlers = {on_wake, drain, worker};
+	struct loop_handlers handlers = {on_wake, on_turn_end, worker};
 	enum status status;
 
 	if (worker == NULL)

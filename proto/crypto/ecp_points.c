@@ -61,63 +61,69 @@ static bool is_zero(const number a)
 
 void p256_double(struct p256_point *ret, const struct p256_point *p)
 {
-	number m, s, t, u;
+	struct {
+		number m, s, t, u;
+	} w;
 
 	/* m = 3 (x + z^2) (x - z^2) */
-	mul(t, p->z, p->z);
-	add(u, p->x, t);
-	sub(t, p->x, t);
-	mul(t, u, t);
-	add(m, t, t);
-	add(m, m, t);
+	mul(w.t, p->z, p->z);
+	add(w.u, p->x, w.t);
+	sub(w.t, p->x, w.t);
+	mul(w.t, w.u, w.t);
+	add(w.m, w.t, w.t);
+	add(w.m, w.m, w.t);
 	/* z' = 2yz; x and y are still needed */
 	mul(ret->z, p->y, p->z);
 	add(ret->z, ret->z, ret->z);
 	/* s = 4xy^2, u = 8y^4 */
-	mul(t, p->y, p->y);
-	add(t, t, t);
-	mul(s, p->x, t);
-	add(s, s, s);
-	mul(u, t, t);
-	add(u, u, u);
+	mul(w.t, p->y, p->y);
+	add(w.t, w.t, w.t);
+	mul(w.s, p->x, w.t);
+	add(w.s, w.s, w.s);
+	mul(w.u, w.t, w.t);
+	add(w.u, w.u, w.u);
 	/* x' = m^2 - 2s, y' = m (s - x') - u */
-	mul(t, m, m);
-	sub(t, t, s);
-	sub(ret->x, t, s);
-	sub(s, s, ret->x);
-	mul(s, s, m);
-	sub(ret->y, s, u);
+	mul(w.t, w.m, w.m);
+	sub(w.t, w.t, w.s);
+	sub(ret->x, w.t, w.s);
+	sub(w.s, w.s, ret->x);
+	mul(w.s, w.s, w.m);
+	sub(ret->y, w.s, w.u);
+	mbedtls_platform_zeroize(&w, sizeof w);
 }
 
 bool p256_add(struct p256_point *ret, const struct p256_point *p, const struct p256_point *q)
 {
-	number h, s, h2, h3, v, t;
+	struct {
+		number h, s, h2, h3, v, t;
+	} w;
 	bool same_x;
 
 	/* h = q.x z^2 - x, s = q.y z^3 - y */
-	mul(t, p->z, p->z);
-	mul(h, t, q->x);
-	mul(t, t, p->z);
-	mul(s, t, q->y);
-	sub(h, h, p->x);
-	sub(s, s, p->y);
-	same_x = is_zero(h);
+	mul(w.t, p->z, p->z);
+	mul(w.h, w.t, q->x);
+	mul(w.t, w.t, p->z);
+	mul(w.s, w.t, q->y);
+	sub(w.h, w.h, p->x);
+	sub(w.s, w.s, p->y);
+	same_x = is_zero(w.h);
 	/* z' = zh */
-	mul(ret->z, p->z, h);
-	mul(h2, h, h);
-	mul(h3, h2, h);
-	mul(v, h2, p->x);
+	mul(ret->z, p->z, w.h);
+	mul(w.h2, w.h, w.h);
+	mul(w.h3, w.h2, w.h);
+	mul(w.v, w.h2, p->x);
 	/* y h^3 before y' may take the place of y */
-	mul(t, h3, p->y);
+	mul(w.t, w.h3, p->y);
 	/* x' = s^2 - 2v - h^3 */
-	mul(h2, s, s);
-	sub(h2, h2, v);
-	sub(h2, h2, v);
-	sub(ret->x, h2, h3);
+	mul(w.h2, w.s, w.s);
+	sub(w.h2, w.h2, w.v);
+	sub(w.h2, w.h2, w.v);
+	sub(ret->x, w.h2, w.h3);
 	/* y' = s (v - x') - y h^3 */
-	sub(v, v, ret->x);
-	mul(v, v, s);
-	sub(ret->y, v, t);
+	sub(w.v, w.v, ret->x);
+	mul(w.v, w.v, w.s);
+	sub(ret->y, w.v, w.t);
+	mbedtls_platform_zeroize(&w, sizeof w);
 	return !same_x;
 }
 
@@ -150,6 +156,7 @@ static void load(number to, const mbedtls_mpi *from)
 		memcpy(plain, from->p,
 		    (from->n < P256_LIMBS ? from->n : P256_LIMBS) * sizeof plain[0]);
 	mul(to, plain, field->square);
+	mbedtls_platform_zeroize(plain, sizeof plain);
 }
 
 static int store(mbedtls_mpi *to, const number from)
@@ -164,6 +171,7 @@ static int store(mbedtls_mpi *to, const number from)
 	memset(to->p, 0, to->n * sizeof to->p[0]);
 	memcpy(to->p, plain, sizeof plain);
 	to->s = 1;
+	mbedtls_platform_zeroize(plain, sizeof plain);
 	return 0;
 }
 

@@ -27,7 +27,7 @@ struct conn {
 	struct loop *loop;
 	struct list all;  /* in loop->conns */
 	struct list turn; /* in loop->handshakes or loop->readable, or in none */
-	struct list out;  /* in loop->writable, or in none */
+	struct list out;  /* in one of the loop's lists of output, or in none */
 	uv_tcp_t tcp;
 	uv_timer_t timer;
 	uv_shutdown_t shutdown;
