@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from confab_test import Failure, Program, product_certs, programs, temp_dir
+from confab_test import Failure, Program, forget_port, product_certs, programs, temp_dir
 from confab_test.programs import PATIENCE, check_sanitizers, run
 
 WINDOWS_INTERRUPT = signal.SIGINT  # Wine hands it to the console's handler
@@ -124,6 +124,7 @@ class Actor:
         self.count = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
+        forget_port(self.port)
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):

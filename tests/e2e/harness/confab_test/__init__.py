@@ -7,11 +7,12 @@ ends with `if __name__ == "__main__": main(globals())`; CMake makes a ctest entr
 
 from .certs import Authority, product_certs
 from .pattern import Mismatch, match
-from .programs import Failure, Program, Server, programs, run, temp_dir, wait_until
+from .programs import (Failure, Program, Server, forget_port, programs, run, temp_dir,
+                       wait_until)
 from .runner import main, skip
 from .wire import Client, Ended
 
 __all__ = [
     "Authority", "Client", "Ended", "Failure", "Mismatch", "Program", "Server", "main", "match",
-    "product_certs", "programs", "run", "skip", "temp_dir", "wait_until",
+    "forget_port", "product_certs", "programs", "run", "skip", "temp_dir", "wait_until",
 ]

@@ -6,6 +6,7 @@ runs a .exe. CONFAB_BUILD is the build folder; what is kept between tests goes b
 """
 
 import atexit
+import glob
 import os
 import re
 import shutil
@@ -114,6 +115,25 @@ class Result:
         return self
 
 
+_ports_seen = set()
+
+
+def forget_port(port):
+    """All Windows programs under Wine have one state folder. What an earlier test left there for a
+    server with the number of this port is none of this test's: removed, before the test's first
+    client can find it."""
+    if port in _ports_seen or not os.environ.get("CONFAB_CLIENT", "").endswith(".exe"):
+        return
+    _ports_seen.add(port)
+    prefix = os.environ.get("WINEPREFIX", os.path.join(os.environ["CONFAB_BUILD"], "wineprefix"))
+    state = os.path.join(prefix, "drive_c", "users", "*", "AppData", "Local", "Confab", "*")
+    for path in glob.glob(os.path.join(state, f"*,{port}*")):
+        try:
+            os.remove(path)
+        except OSError:
+            pass
+
+
 def run(program, *args, home=None, stdin=b"", seconds=PATIENCE, **options):
     """Runs a program to its end."""
     home = home or temp_dir()
@@ -189,6 +209,8 @@ class Server:
         line = self.wait_log(r"ready on ")
         addresses = re.search(r"ready on ([^\"]*)", line).group(1)
         self.ports = [int(text.rpartition(":")[2]) for text in addresses.split(", ")]
+        for port in self.ports:
+            forget_port(port)
 
     @property
     def port(self):
