@@ -127,7 +127,7 @@ def forget_port(port):
     _ports_seen.add(port)
     prefix = os.environ.get("WINEPREFIX", os.path.join(os.environ["CONFAB_BUILD"], "wineprefix"))
     state = os.path.join(prefix, "drive_c", "users", "*", "AppData", "Local", "Confab", "*")
-    for path in glob.glob(os.path.join(state, f"*,{port}*")):
+    for path in glob.glob(os.path.join(state, f"*[,_]{port}*")):
         try:
             os.remove(path)
         except OSError:
