@@ -128,10 +128,10 @@ def forget_port(port):
     prefix = os.environ.get("WINEPREFIX", os.path.join(os.environ["CONFAB_BUILD"], "wineprefix"))
     state = os.path.join(prefix, "drive_c", "users", "*", "AppData", "Local", "Confab", "*")
     for path in glob.glob(os.path.join(state, f"*[,_]{port}*")):
-        try:
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
             os.remove(path)
-        except OSError:
-            pass
 
 
 def run(program, *args, home=None, stdin=b"", seconds=PATIENCE, **options):
