@@ -46,8 +46,7 @@ What the figures leave out: in `pingpong` both clients are in one room, in which
 messages back, so this server reads two lines and writes four where a peer writes two. The goals of
 `conn` and `resume` were set as times, 0.45 and 0.24 ms, on a machine where OpenSSL's servers took 0.32
 and 0.26; here they are the same ratios to OpenSSL's servers in this run. InspIRCd and ngIRCd have
-GnuTLS. What is left of our full handshake is, by instructions, the signature with P-256 (45 %) and two
-multiplications of X25519 (31 %), in C.
+GnuTLS.
 """, ""]
 
 # Parts that print a table of their own.
@@ -206,7 +205,8 @@ def large(runs):
     small = runs.values("server_cpu_s_per_1e6", "large", "room1000")
     big = runs.values("server_cpu_s_per_1e6", "large", "room10000")
     memory = runs.values("rss_kib_per_conn", "large", "room10000-memory")
-    out = [runs.heading("A room of 10,000", "large"), "| figure | measured | goal | |", "|---" * 4 + "|"]
+    out = [runs.heading("A room of 10,000", "large"),
+           "| figure | measured | goal | |", "|---" * 4 + "|"]
     if small and big:
         ratio = statistics.median(big) / statistics.median(small)
         out.append(f"| CPU a delivery, µs; beside a room of 1,000 | {show(big)}; {show(small)}: "
@@ -226,7 +226,8 @@ def large(runs):
 def workers(runs):
     one = runs.values("server_cpu_s_per_1e6", "workers", "workers1")
     two = runs.values("server_cpu_s_per_1e6", "workers", "workers2")
-    out = [runs.heading("Two workers", "workers"), "| figure | measured | goal | |", "|---" * 4 + "|"]
+    out = [runs.heading("Two workers", "workers"),
+           "| figure | measured | goal | |", "|---" * 4 + "|"]
     if one and two:
         ratio = statistics.median(two) / statistics.median(one)
         speed = [statistics.median(runs.values("deliveries_per_s", "workers", name))

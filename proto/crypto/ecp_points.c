@@ -27,24 +27,23 @@ void ecp_points_allow(bool allowed)
 	atomic_store_explicit(&is_allowed, allowed, memory_order_relaxed);
 }
 
-/* --- Numbers modulo the prime ------------------------------------------------------------------
- */
+/* --- Numbers modulo the prime ----------------------------------------------------------------- */
 
 typedef uint64_t number[P256_LIMBS];
 
 static inline void mul(number ret, const number a, const number b)
 {
-	p256_num_mul(ret, a, b, &p256_numbers[P256_FIELD]);
+	p256_num_mul(ret, a, b, field);
 }
 
 static inline void add(number ret, const number a, const number b)
 {
-	p256_num_add(ret, a, b, &p256_numbers[P256_FIELD]);
+	p256_num_add(ret, a, b, field);
 }
 
 static inline void sub(number ret, const number a, const number b)
 {
-	p256_num_sub(ret, a, b, &p256_numbers[P256_FIELD]);
+	p256_num_sub(ret, a, b, field);
 }
 
 static bool is_zero(const number a)
@@ -56,8 +55,7 @@ static bool is_zero(const number a)
 	return all == 0;
 }
 
-/* --- Points ------------------------------------------------------------------------------------
- */
+/* --- Points ----------------------------------------------------------------------------------- */
 
 void p256_double(struct p256_point *ret, const struct p256_point *p)
 {
@@ -127,8 +125,7 @@ bool p256_add(struct p256_point *ret, const struct p256_point *p, const struct p
 	return !same_x;
 }
 
-/* --- What mbedTLS asks for ----------------------------------------------------------------------
- */
+/* --- What mbedTLS asks for -------------------------------------------------------------------- */
 
 unsigned char mbedtls_internal_ecp_grp_capable(const mbedtls_ecp_group *grp)
 {

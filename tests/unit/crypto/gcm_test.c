@@ -12,15 +12,8 @@
 #include <psa/crypto.h>
 #endif
 
-#ifdef HAVE_VALGRIND_H
-#include <valgrind/memcheck.h>
-#else
-#define VALGRIND_MAKE_MEM_UNDEFINED(address, len) ((void)(address), (void)(len))
-#define VALGRIND_MAKE_MEM_DEFINED(address, len) ((void)(address), (void)(len))
-#endif
-
-#include "base/rng.h"
 #include "crypto/gcm_fast.h"
+#include "tests/unit/crypto/secrets.h"
 #include "tests/unit/unit.h"
 
 #define SKIPPED 77

@@ -9,15 +9,9 @@
 
 #include <mbedtls/ecdsa.h>
 #include <mbedtls/ecp.h>
-#ifdef HAVE_VALGRIND_H
-#include <valgrind/memcheck.h>
-#else
-#define VALGRIND_MAKE_MEM_UNDEFINED(at, len) ((void)0)
-#define VALGRIND_MAKE_MEM_DEFINED(at, len) ((void)0)
-#endif
 
-#include "base/rng.h"
 #include "crypto/ecp_inverse.h"
+#include "tests/unit/crypto/secrets.h"
 #include "tests/unit/unit.h"
 
 static mbedtls_ecp_group group;
@@ -29,13 +23,6 @@ static const mbedtls_mpi *modulus_of(int which)
 		CHECK(mbedtls_ecp_group_load(&group, MBEDTLS_ECP_DP_SECP256R1) == 0);
 	}
 	return which == P256_FIELD ? &group.P : &group.N;
-}
-
-static int random_bytes(void *arg, unsigned char *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		bytes[i] = (unsigned char)rng_next(arg);
-	return 0;
 }
 
 /* Both ways have to give the same, code and number. */

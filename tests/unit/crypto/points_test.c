@@ -7,15 +7,9 @@
 #include <mbedtls/ecdsa.h>
 #include <mbedtls/ecp.h>
 #include <mbedtls/sha256.h>
-#ifdef HAVE_VALGRIND_H
-#include <valgrind/memcheck.h>
-#else
-#define VALGRIND_MAKE_MEM_UNDEFINED(at, len) ((void)0)
-#define VALGRIND_MAKE_MEM_DEFINED(at, len) ((void)0)
-#endif
 
-#include "base/rng.h"
 #include "crypto/ecp_points.h"
+#include "tests/unit/crypto/secrets.h"
 #include "tests/unit/unit.h"
 
 static mbedtls_ecp_group group;
@@ -24,13 +18,6 @@ static void begin(void)
 {
 	mbedtls_ecp_group_init(&group);
 	CHECK(mbedtls_ecp_group_load(&group, MBEDTLS_ECP_DP_SECP256R1) == 0);
-}
-
-static int random_bytes(void *arg, unsigned char *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		bytes[i] = (unsigned char)rng_next(arg);
-	return 0;
 }
 
 static void random_scalar(mbedtls_mpi *ret, struct rng *rng)
