@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "os/thread.h"
+
 struct loop_timer {
 	uv_timer_t uv;
 	struct list node;
@@ -83,19 +85,34 @@ static void end_turn(struct loop *loop)
 		loop_hurry(loop);
 }
 
+/* While it runs the loop does not block. */
+static void on_spin(uv_idle_t *idle)
+{
+	(void)idle;
+	thread_yield();
+}
+
 /* Both hooks end a turn: check comes after the sockets' events, prepare comes before the loop
  * blocks again and sees to what timers and freshly made connections have caused. */
 static void on_check(uv_check_t *check)
 {
 	struct loop *loop = check->data;
 
+	if (loop->is_active)
+		spin_end(&loop->spin, uv_hrtime());
 	loop->handshakes_left = LOOP_HANDSHAKES;
 	end_turn(loop);
 }
 
 static void on_prepare(uv_prepare_t *prepare)
 {
-	end_turn(prepare->data);
+	struct loop *loop = prepare->data;
+
+	end_turn(loop);
+	if (loop->may_spin && spin_wait(&loop->spin, uv_hrtime()))
+		uv_idle_start(&loop->spinning, on_spin);
+	else
+		uv_idle_stop(&loop->spinning);
 }
 
 static void on_async(uv_async_t *async)
@@ -141,6 +158,7 @@ enum status loop_new(const struct loop_handlers *handlers, struct loop **ret, st
 	uv_prepare_init(&loop->uv, &loop->prepare);
 	uv_check_init(&loop->uv, &loop->check);
 	uv_idle_init(&loop->uv, &loop->idle);
+	uv_idle_init(&loop->uv, &loop->spinning);
 	uv_timer_init(&loop->uv, &loop->limit);
 	loop->wake.data = loop->prepare.data = loop->check.data = loop->idle.data = loop;
 	uv_prepare_start(&loop->prepare, on_prepare);
@@ -174,6 +192,7 @@ void loop_free(struct loop *loop)
 	uv_close((uv_handle_t *)&loop->prepare, NULL);
 	uv_close((uv_handle_t *)&loop->check, NULL);
 	uv_close((uv_handle_t *)&loop->idle, NULL);
+	uv_close((uv_handle_t *)&loop->spinning, NULL);
 	uv_close((uv_handle_t *)&loop->limit, NULL);
 	/* Nothing can go on now but closing; the loop ends when all is closed. */
 	while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0)
@@ -188,7 +207,10 @@ void loop_free(struct loop *loop)
 void loop_run(struct loop *loop)
 {
 	loop->is_active = true;
+	loop->may_spin = true;
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
+	loop->may_spin = false;
+	uv_idle_stop(&loop->spinning);
 }
 
 void loop_run_once(struct loop *loop, unsigned timeout_ms)

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "net/loop.h"
+#include "net/spin.h"
 #include "net/tls.h"
 
 #define LOOP_READ_SIZE 65536   /* one read of a socket */
@@ -24,10 +25,13 @@ struct loop {
 	uv_prepare_t prepare;
 	uv_check_t check;
 	uv_idle_t idle; /* runs while a list below is not empty, so that the loop does not block */
+	uv_idle_t spinning; /* runs while the loop waits without blocking */
 	uv_timer_t limit;
 	struct loop_handlers handlers;
 	bool was_woken;
 	bool is_active; /* something happened since the last end of a turn */
+	bool may_spin;  /* in loop_run: a server waits for whatever comes next */
+	struct spin spin;
 
 	struct list conns;	/* all */
 	unsigned conn_count;

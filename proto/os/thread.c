@@ -138,6 +138,11 @@ void thread_detach(struct thread *thread)
 	free(thread);
 }
 
+void thread_yield(void)
+{
+	thread_platform_yield();
+}
+
 unsigned thread_cpu_count(void)
 {
 	unsigned count = uv_available_parallelism();

@@ -35,6 +35,9 @@ void thread_join(struct thread *thread);
 /* Instead of joining it: the thread ends by itself, whenever that is. */
 void thread_detach(struct thread *thread);
 
+/* Lets others run that wait for this processor; returns at once if there are none. */
+void thread_yield(void);
+
 /* How many processors this process may use, at least 1 (affinity and cgroup limits counted). */
 unsigned thread_cpu_count(void);
 

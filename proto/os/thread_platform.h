@@ -12,6 +12,9 @@ void thread_platform_detach(uv_thread_t thread);
 /* Gives the calling thread its name; nothing happens if the system has none. */
 void thread_platform_set_name(const char *name);
 
+/* Behind those that are ready to run. */
+void thread_platform_yield(void);
+
 /* The processors that a quota on processor time is worth, rounded up; 0 without a quota. */
 unsigned thread_platform_cpu_quota(void);
 

@@ -1,6 +1,7 @@
 #include "os/thread_platform.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include "base/buf.h"
 #include "os/file.h"
@@ -13,6 +14,11 @@ void thread_platform_detach(uv_thread_t thread)
 void thread_platform_set_name(const char *name)
 {
 	pthread_setname_np(pthread_self(), name);
+}
+
+void thread_platform_yield(void)
+{
+	sched_yield();
 }
 
 /* Appends the whole of a small file of the kernel; false if there is none. */

@@ -23,6 +23,11 @@ void thread_platform_set_name(const char *name)
 	free(wide);
 }
 
+void thread_platform_yield(void)
+{
+	SwitchToThread();
+}
+
 /* A job's limit on processor time slows a process down but hides no processor; there is no
  * whole number that stands for it. */
 unsigned thread_platform_cpu_quota(void)

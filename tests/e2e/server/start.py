@@ -362,6 +362,29 @@ def e2e__log__to_a_pipe_that_nobody_reads():
     serve_without_a_log(server)
 
 
+def expect_sleep(server, client):
+    """The server has next to nothing to do, and uses next to nothing."""
+    before = server.cpu_seconds()
+    began = time.monotonic()
+    for _ in range(10):
+        client.request("ping")
+        time.sleep(0.1)  # what an idle server burns meanwhile
+    used = (server.cpu_seconds() - before) / (time.monotonic() - began)
+    if used > 0.4 and not os.environ.get("CONFAB_SANITIZE"):
+        raise Failure(f"it does not sleep: {used:.0%} of a processor")
+
+
+def e2e__sleep__when_a_brisk_exchange_is_over():
+    """Who answers at once is waited for without sleeping, but not for long."""
+    only_here()
+    with Server("--guests", "--no-limits", "--workers", "2") as server:
+        client = Client(server, name="ala")
+        client.login("ala")
+        for _ in range(500):
+            client.request("ping")
+        expect_sleep(server, client)
+
+
 # --- What a machine runs out of -----------------------------------------------------------------
 
 def e2e__survive__running_out_of_file_descriptors():
@@ -376,14 +399,7 @@ def e2e__survive__running_out_of_file_descriptors():
         bystander.request("join", room="hall")
         crowd = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(60)]
         server.wait_log("cannot accept.*too many open files")
-        before = server.cpu_seconds()
-        began = time.monotonic()
-        for _ in range(10):
-            bystander.request("ping")
-            time.sleep(0.1)  # measures what an idle server burns meanwhile
-        used = (server.cpu_seconds() - before) / (time.monotonic() - began)
-        if used > 0.4 and not os.environ.get("CONFAB_SANITIZE"):
-            raise Failure(f"it spins: {used:.0%} of a processor")
+        expect_sleep(server, bystander)
         for connection in crowd:
             connection.close()
         newcomer = Client(server, name="newcomer")

@@ -1,0 +1,44 @@
+/*
+ * Whether a loop with nothing to do should look again or sleep: pure arithmetic on the times it is
+ * given, so that it can be tested without any.
+ *
+ * Going to sleep and being woken take longer than a peer on a fast network needs for its answer,
+ * the more so on a virtual machine. So a loop whose last wait was short expects the next one to be
+ * short, too, and spins; but no longer than SPIN_NS, about what a sleep costs, by which it never
+ * spends more than twice what the best choice would have cost (competitive spinning: Karlin, Li,
+ * Manasse and Owicki, SOSP 1991). After a long wait the next one sleeps at once, so that a quiet
+ * loop costs nothing.
+ */
+#ifndef CONFAB_NET_SPIN_H
+#define CONFAB_NET_SPIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SPIN_NS 50000
+
+/* All zero: not waiting, and nothing expected. One thread's. */
+struct spin {
+	uint64_t since_ns; /* of a steady clock: when the wait began */
+	bool is_waiting;
+	bool is_expected; /* an early end of the wait */
+};
+
+/* There is nothing to do at `now_ns`. True: look again at once, then ask here again; false: sleep. */
+static inline bool spin_wait(struct spin *spin, uint64_t now_ns)
+{
+	if (!spin->is_waiting) {
+		spin->is_waiting = true;
+		spin->since_ns = now_ns;
+	}
+	return spin->is_expected && now_ns - spin->since_ns < SPIN_NS;
+}
+
+/* There is something to do. */
+static inline void spin_end(struct spin *spin, uint64_t now_ns)
+{
+	spin->is_expected = !spin->is_waiting || now_ns - spin->since_ns < SPIN_NS;
+	spin->is_waiting = false;
+}
+
+#endif
