@@ -3,13 +3,13 @@
 own fsync beside it.
 
     bench/durable.py [--build DIR] [--data DIR] [--members 100] [--seconds 4] [--rounds 3]
-                     [--senders "1x1 paced,1x1,…"] [--durability full,normal]
+                     [--senders "1x1,4x16,…"] [--durability full,normal]
 
 Starts confab-server of the build folder (default build/release) on a free loopback port with its
 store below DIR (default: a temporary folder), one worker on CPU 0, the load on CPU 1 where there
-are two. `4x16` is 4 senders with 16 unanswered messages each, `1x1 paced` one who rests for 10 ms
-behind each answer, so that everybody has the message before the next; all members of the room
-receive everything. Prints a table; medians over the rounds, in brackets the lowest and the highest.
+are two. `4x16` is 4 senders with 16 unanswered messages each; all members of the room receive
+everything. At the end a lone sender who rests between two messages, beside the two parts of what he
+waits for. Prints tables; medians over the rounds, in brackets the lowest and the highest.
 Bounded in time; leaves nothing running.
 """
 
@@ -62,7 +62,16 @@ class Bench:
             fields = stat.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def one(self, durability, senders, in_flight, paced, number):
+    def commit_us(self):
+        """The median time of a lone append to a store of its own, without any server."""
+        pin = ["taskset", "-c", "0"] if os.cpu_count() >= 2 else []
+        done = subprocess.run(
+            pin + [self.program("bench/store-bench"), "lone", str(PAUSE_MS),
+                   self.options.data or self.work],
+            stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+        return float(done.stdout)
+
+    def one(self, number, durability, senders, in_flight, pause_ms=0, history="full"):
         data = os.path.join(self.options.data or self.work, f"data{number}")
         pem = {name: os.path.join(self.certs, name) for name in os.listdir(self.certs)}
         pin = ["taskset", "-c"] if os.cpu_count() >= 2 else None
@@ -85,7 +94,7 @@ class Bench:
                 (pin + ["1"] if pin else []) +
                 [self.program("bench/durable-load"), port, self.certs, str(self.options.members),
                  str(senders), str(in_flight), str(self.options.seconds), "128",
-                 str(PAUSE_MS if paced else 0)],
+                 str(pause_ms), history],
                 stdout=subprocess.PIPE, text=True, timeout=120 + self.options.seconds, check=True)
             result = json.loads(done.stdout)
             result["cpu_us"] = ((self.cpu(server.pid) - before) * 1e6 /
@@ -103,6 +112,25 @@ def shown(results, key, scale=1.0, digits=0):
             f"({min(values):,.{digits}f}-{max(values):,.{digits}f})")
 
 
+def lone(bench, rounds):
+    """What a lone sender waits for, in turn, each with the same pause between two messages."""
+    not_stored, commits, stored = [], [], []
+    for number in range(rounds):
+        not_stored.append(bench.one(1000 + number, "full", 1, 1, PAUSE_MS, "none"))
+        commits.append({"us": bench.commit_us()})
+        stored.append(bench.one(2000 + number, "full", 1, 1, PAUSE_MS))
+    middle = [statistics.median(result[key] for result in results)
+              for results, key in ((not_stored, "p50_us"), (commits, "us"), (stored, "p50_us"))]
+    print(f"\nA lone sender who rests for {PAUSE_MS} ms behind each answer, so that everything sleeps "
+          f"when the message comes; medians of {rounds}, in turn:\n\n"
+          "| | ms |\n|---|---|\n"
+          f"| the answer in a room that is not stored | {shown(not_stored, 'p50_us', 1e-3, 2)} |\n"
+          f"| one commit, in a program that does nothing else | {shown(commits, 'us', 1e-3, 2)} |\n"
+          f"| the answer in a stored room | {shown(stored, 'p50_us', 1e-3, 2)} |\n"
+          f"| what the third is more than the first two | "
+          f"{(middle[2] - middle[0] - middle[1]) / 1e3:.2f} |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -111,7 +139,7 @@ def main():
     parser.add_argument("--members", type=int, default=100)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--senders", default="1x1 paced,1x1,1x16,4x16,16x16,64x16")
+    parser.add_argument("--senders", default="1x1,1x16,4x16,16x16,64x16")
     parser.add_argument("--durability", default="full,normal")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="confab-durable-") as work:
@@ -124,16 +152,15 @@ def main():
         number = 0
         for durability in options.durability.split(","):
             for pair in options.senders.split(","):
-                words, _, paced = pair.partition(" ")
-                senders, in_flight = map(int, words.split("x"))
+                senders, in_flight = map(int, pair.split("x"))
                 results = []
                 for _ in range(options.rounds):
                     number += 1
-                    results.append(bench.one(durability, senders, in_flight, paced == "paced",
-                                             number))
+                    results.append(bench.one(number, durability, senders, in_flight))
                 print(f"| {durability} | {pair} | {shown(results, 'per_second')} | "
                       f"{shown(results, 'p50_us', 1e-3, 2)} | {shown(results, 'p99_us', 1e-3, 2)}"
                       f" | {shown(results, 'cpu_us', 1, 1)} |", flush=True)
+        lone(bench, options.rounds)
     return 0
 
 

@@ -4,9 +4,10 @@
  * the time from a message to its acknowledgement, which says that it is stored, and how many of
  * these come in a second. bench/durable.py starts the server and makes the certificates.
  *
- *   durable-load PORT FOLDER MEMBERS SENDERS IN_FLIGHT SECONDS BYTES [PAUSE]
+ *   durable-load PORT FOLDER MEMBERS SENDERS IN_FLIGHT SECONDS BYTES [PAUSE [HISTORY]]
  *
  * PAUSE: ms between an answer and the same sender's next message, with one in flight; 0 if not said.
+ * HISTORY: the room's, "none" for one that is not stored; "full" if not said.
  * FOLDER holds ca.pem and client-u0.pem, client-u0.key, client-u1.pem, … Prints one JSON object. One thread.
  */
 #include <assert.h>
@@ -37,6 +38,7 @@ struct load {
 	struct loop *loop;
 	struct member *members;
 	unsigned count, senders, in_flight, pause_ms, joined, ended;
+	const char *history;
 	struct buf text, line;
 	uint64_t began_us, end_us, last_us;
 	bool running, stopping;
@@ -107,9 +109,17 @@ static void count(struct load *load, uint64_t us)
 
 static void on_open(void *arg, struct conn *conn)
 {
+	struct member *member = arg;
+	char text[200];
+
 	(void)conn;
-	send_text(arg, "{\"cmd\":\"login\",\"id\":\"login\"}\n"
-		       "{\"cmd\":\"join\",\"room\":\"bench\",\"id\":\"join\"}\n");
+	snprintf(text, sizeof text,
+	    "{\"cmd\":\"login\",\"id\":\"login\"}\n"
+	    "{\"cmd\":\"%s\",\"room\":\"bench\",\"id\":\"join\"%s%s%s}\n",
+	    member->index == 0 ? "create" : "join",
+	    member->index == 0 ? ",\"history\":\"" : "",
+	    member->index == 0 ? member->load->history : "", member->index == 0 ? "\"" : "");
+	send_text(member, text);
 }
 
 /* Enough of a reply is known by its beginning: reading all as JSON would measure ourselves. */
@@ -274,8 +284,9 @@ static void run(struct load *load, uint64_t seconds)
 	if (!load->running)
 		die("not everybody could join");
 	load->end_us = load->began_us + seconds * 1000000;
+	/* A lone sender's answer must not wait for this program to wake up. */
 	while (now_us() < load->end_us)
-		loop_run_once(load->loop, 10);
+		loop_run_once(load->loop, load->pause_ms > 0 ? 0 : 10);
 	load->stopping = true;
 	while (!is_answered(load) && clock_mono_ms() < limit)
 		loop_run_once(load->loop, 10);
@@ -302,12 +313,13 @@ int main(int argc, char **argv)
 	struct loop_handlers handlers = {0};
 	struct error err;
 
-	if (argc != 8 && argc != 9)
-		die("PORT FOLDER MEMBERS SENDERS IN_FLIGHT SECONDS BYTES [PAUSE]");
+	if (argc < 8 || argc > 10)
+		die("PORT FOLDER MEMBERS SENDERS IN_FLIGHT SECONDS BYTES [PAUSE [HISTORY]]");
 	load.count = number(argv[3]);
 	load.senders = number(argv[4]);
 	load.in_flight = number(argv[5]);
-	load.pause_ms = argc == 9 ? number(argv[8]) : 0;
+	load.pause_ms = argc > 8 ? number(argv[8]) : 0;
+	load.history = argc > 9 ? argv[9] : "full";
 	if (load.senders > load.count || load.in_flight > SLOTS)
 		die("more senders than members, or too many at once");
 	if (load.pause_ms > 0 && load.in_flight != 1)
@@ -326,7 +338,10 @@ int main(int argc, char **argv)
 		*member = (struct member){.load = &load, .index = i};
 		member->sent_us = calloc(SLOTS, sizeof *member->sent_us);
 		connect_member(member, argv[2], (uint16_t)number(argv[1]));
-		loop_run_once(load.loop, 0);
+		/* The first makes the room. */
+		do
+			loop_run_once(load.loop, i == 0 ? 10 : 0);
+		while (i == 0 && !member->in_room);
 	}
 	run(&load, number(argv[6]));
 	report(&load);

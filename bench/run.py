@@ -220,15 +220,16 @@ def grow_rooms(results, options, round_number):
         guests = [Guest(server, context, f"g{n}") for n in range(most // ROOMS_EACH)]
         time.sleep(1)
         memory, cpu, made = server.resident_kib(), server.cpu_s(), 0
-        for wanted in (100, 1000, 10000, 100000):
+        for wanted in (1, 10, 100, 1000, 10000, 100000):
             if wanted > most:
                 break
             before, at = server.cpu_s(), made
             while made < wanted:
                 guest = guests[made // ROOMS_EACH]
+                count = min(wanted - made, ROOMS_EACH - made % ROOMS_EACH)
                 guest.ask([{"cmd": "join", "id": n, "room": f"room{made + n}"}
-                           for n in range(ROOMS_EACH)])
-                made += ROOMS_EACH
+                           for n in range(count)])
+                made += count
             results.put("grow", "rooms", round_number, rooms=made,
                         bytes_per_room=(server.resident_kib() - memory) * 1024 / made,
                         cpu_us_per_join=(server.cpu_s() - before) * 1e6 / (made - at))
@@ -249,7 +250,7 @@ def run_grow(results, options):
                     "-P", 4, "-w", 32, "-t", seconds, "--warmup", 1, "-s", size)
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         most = min(100000, most - FILES_TO_SPARE) // 1000 * 1000
-        for connections in sorted({100, 1000, 5000, 2000 if options.quick else most}):
+        for connections in sorted({1, 10, 100, 1000, 5000, 2000 if options.quick else most}):
             measure(results, options, "grow", "connections", round_number, "-m", "connect", "-C",
                     connections, "-K", 32, "--depth", "login", "--hold",
                     4 if options.quick else 15, "--src-addrs", 4)

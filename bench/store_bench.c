@@ -3,6 +3,8 @@
  * open at a time, the disk's own flush beside it, pages of a long conversation, and searching.
  *
  *     store-bench [ENTRIES [FOLDER]]     entries of the long conversation (default 1000000)
+ *     store-bench lone PAUSE FOLDER      only how long a lone append takes, in full durability, one
+ *                                        each PAUSE ms: the median, in microseconds
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -129,6 +131,28 @@ static void measure_appends(
 	store->ops->close(store);
 }
 
+/* As a lone sender's: nothing else is written meanwhile, and all has gone to sleep. */
+static void measure_lone(unsigned pause_ms)
+{
+	static uint64_t ns[300];
+	struct store *store = open_store(STORE_FULL);
+
+	for (size_t i = 0; i < 300; i++) {
+		uint64_t begin;
+
+		clock_sleep_ms(pause_ms);
+		begin = clock_mono_ns();
+		append(store, 1, (int64_t)i + 1,
+		    "a message of about one hundred bytes, as people write them when they talk to "
+		    "each other, more or less");
+		wait_for(ticket);
+		ns[i] = clock_mono_ns() - begin;
+	}
+	qsort(ns, 300, sizeof *ns, compare);
+	printf("%.1f\n", (double)ns[150] / 1e3);
+	store->ops->close(store);
+}
+
 static uint64_t found;
 
 static bool count_entry(void *arg, const struct store_entry *entry)
@@ -209,22 +233,12 @@ static void remove_one(void *arg, const char *name)
 	file_remove(path, NULL);
 }
 
-int main(int argc, char **argv)
+static void measure_all(int64_t entries)
 {
 	static const uint64_t open_tickets[] = {1, 10, 100, 1000};
-	int64_t entries = 1000000;
 	uint64_t begin, conversation = 1;
 	struct store *store;
 
-	program_start(&argc, &argv);
-	if (argc > 1 && !str_to_int(slice_of(argv[1]), 100, 100000000, &entries))
-		return EXIT_USAGE;
-	snprintf(
-	    dir, sizeof dir, "%s/store-bench-%016" PRIx64, argc > 2 ? argv[2] : ".", random_u64());
-	mutex = mutex_new();
-	told = cond_new();
-	if (file_make_dir(dir, FILE_PRIVATE, NULL) != STATUS_OK)
-		return EXIT_OTHER;
 	measure_flush();
 	for (size_t i = 0; i < 4; i++)
 		measure_appends(STORE_FULL, open_tickets[i], ++conversation);
@@ -243,6 +257,29 @@ int main(int argc, char **argv)
 	measure_search(store, conversation, "common words");
 	measure_search(store, conversation, "\"common words\" number5");
 	store->ops->close(store);
+}
+
+int main(int argc, char **argv)
+{
+	int64_t entries = 1000000, pause_ms = 0;
+	const char *folder;
+	bool is_lone;
+
+	program_start(&argc, &argv);
+	is_lone = argc == 4 && strcmp(argv[1], "lone") == 0;
+	if (is_lone ? !str_to_int(slice_of(argv[2]), 1, 1000, &pause_ms)
+		    : argc > 1 && !str_to_int(slice_of(argv[1]), 100, 100000000, &entries))
+		return EXIT_USAGE;
+	folder = is_lone ? argv[3] : argc > 2 ? argv[2] : ".";
+	snprintf(dir, sizeof dir, "%s/store-bench-%016" PRIx64, folder, random_u64());
+	mutex = mutex_new();
+	told = cond_new();
+	if (file_make_dir(dir, FILE_PRIVATE, NULL) != STATUS_OK)
+		return EXIT_OTHER;
+	if (is_lone)
+		measure_lone((unsigned)pause_ms);
+	else
+		measure_all(entries);
 	file_list_dir(dir, remove_one, NULL, NULL);
 	remove(dir);
 	return EXIT_DONE;

@@ -62,7 +62,7 @@ need_build_tools
 need python3=python3 openssl=openssl taskset=util-linux libssl-dev make=make
 [ $install = no ] || install_peers
 mkdir -p "$top/build/bench"
-build release confab-server confab-certs lock_watch durable-load >&2
+build release confab-server confab-certs lock_watch durable-load store-bench >&2
 
 # The folder may be one that nobody writes to.
 if [ ${#parts[@]} -gt 0 ] && [ ! -x "$fanbench/build/fanbench" ]; then

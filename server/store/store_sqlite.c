@@ -220,8 +220,7 @@ static enum status read_state(struct store_sqlite *store)
 	return STATUS_OK;
 }
 
-static enum status open_file(
-    struct store_sqlite *store, const char *dir, bool full, struct error *err)
+static enum status open_file(struct store_sqlite *store, const char *dir, struct error *err)
 {
 	enum status status = store_restore_finish(dir, err);
 
@@ -230,7 +229,7 @@ static enum status open_file(
 	if (status == STATUS_OK && !file_exists(store->path))
 		status = file_write(store->path, slice_of(""), FILE_PRIVATE, false, err);
 	if (status == STATUS_OK)
-		status = store_db_open(store->path, STORE_DB_WRITE, full, &store->writer, err);
+		status = store_db_open(store->path, STORE_DB_WRITE, store->full, &store->writer, err);
 	if (status == STATUS_OK)
 		status = store_schema_open(&store->writer, store->path, err);
 	if (status == STATUS_OK && read_state(store) != STATUS_OK)
@@ -239,7 +238,7 @@ static enum status open_file(
 	if (status == STATUS_OK)
 		status = store_db_open(store->path, STORE_DB_WRITE, false, &store->index, err);
 	if (status == STATUS_OK)
-		status = store_db_open(store->path, STORE_DB_WRITE, full, &store->keeper, err);
+		status = store_db_open(store->path, STORE_DB_WRITE, store->full, &store->keeper, err);
 	if (status != STATUS_OK)
 		return status;
 	sqlite3_busy_timeout(store->keeper.handle, 20);
@@ -291,9 +290,10 @@ enum status store_sqlite_open(
 	store = new_closed(dir);
 	if (store == NULL)
 		return error_set(err, STATUS_NOMEM, "cannot open %s: out of memory", dir);
+	store->full = durability == STORE_FULL;
 	status = store_dir_lock(dir, &store->lock, err);
 	if (status == STATUS_OK)
-		status = open_file(store, dir, durability == STORE_FULL, err);
+		status = open_file(store, dir, err);
 	if (status == STATUS_OK &&
 	    (thread_start("store", store_writer_run, store, &store->writer_thread) != STATUS_OK ||
 	        thread_start("store-keeper", store_keeper_run, store, &store->keeper_thread) !=

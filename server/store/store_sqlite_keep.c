@@ -10,6 +10,8 @@
 
 #define GATHER_MS 100
 #define IDLE_MS 1000         /* without a commit, before the WAL is emptied */
+#define ROOM_PAGES 16        /* in the WAL, for whoever writes after a quiet time */
+#define WAL_FRAME 4120       /* a page of 4 KiB and what stands in front of it in the WAL */
 #define RETRY_MS 1000        /* after a failure */
 #define RESTART_REST_MS 500  /* between two tries to begin the WAL anew */
 #define MERGE_REST_MIN 60000 /* between two rewritings of the index, and 50 times as long as one   \
@@ -93,6 +95,47 @@ static enum status checkpoint(struct store_sqlite *store, int mode)
 	return store_db_status(code);
 }
 
+/* One stroke of making room, under the lock of whoever writes to the WAL. False: there is nothing
+ * more to do, or it cannot be done; *ret_grown is the file if it has grown. */
+static bool make_some_room(struct store_sqlite *store, sqlite3_int64 goal, sqlite3_file **ret_grown)
+{
+	static const char zeros[65536];
+	struct store_db *db = &store->keeper;
+	sqlite3_int64 size = 0;
+	sqlite3_file *file = NULL;
+	bool grown = false;
+
+	store_turn_take(store, false);
+	if (store_db_do(db, SQL_BEGIN) == STATUS_OK &&
+	    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) ==
+		SQLITE_OK &&
+	    file != NULL && file->pMethods != NULL &&
+	    file->pMethods->xFileSize(file, &size) == SQLITE_OK && size < goal)
+		grown = file->pMethods->xWrite(file, zeros, sizeof zeros, size) == SQLITE_OK;
+	store_db_rollback(db);
+	store_turn_give(store);
+	if (grown)
+		*ret_grown = file;
+	return grown && size + (sqlite3_int64)sizeof zeros < goal;
+}
+
+/* A commit that overwrites costs the disk about half of one by which the file grows, for then the
+ * file system keeps books, too. So there is room in the WAL before it is needed: twice of what was
+ * used of it, up to the size at which it is brought home and begun anew. It is made of zeros, which
+ * are no frame of a log, behind the file's end only. Without room everything goes on, just slower,
+ * so that nobody hears of a failure. */
+static void make_room(struct store_sqlite *store, int used)
+{
+	const sqlite3_int64 pages = used < STORE_WAL_CHECKPOINT / 2 ? ROOM_PAGES + 2 * used
+								    : STORE_WAL_CHECKPOINT;
+	sqlite3_file *grown = NULL;
+
+	while (make_some_room(store, pages * WAL_FRAME, &grown) && !store_keeper_stopping(store))
+		continue;
+	if (grown != NULL)
+		grown->pMethods->xSync(grown, SQLITE_SYNC_NORMAL);
+}
+
 /* Most of it goes without anybody noticing. Only when the WAL has become large, because commits
  * come faster than it is brought home, the writer waits for the small rest of it, and for readers
  * in the midst of it, but not for long: the next commit then begins the WAL anew. */
@@ -119,16 +162,21 @@ static enum status bring_wal_home(struct keeper *keeper, bool idle)
 static enum status work(struct keeper *keeper, bool idle)
 {
 	struct store_sqlite *store = keeper->store;
+	int wal_pages = atomic_load(&store->wal_pages);
 	enum status status = store_index_catch_up(store);
 
 	if (status == STATUS_OK && atomic_load(&store->trims_waiting))
 		status = trim_all(store);
 	if (status == STATUS_OK)
 		status = merge_all(keeper);
-	/* Brought home even if the rest fails, as that may make room. */
-	if (status == STATUS_OK)
-		return bring_wal_home(keeper, idle);
-	bring_wal_home(keeper, idle);
+	/* Brought home even if the rest fails, as that may give the disk space back. */
+	if (status != STATUS_OK) {
+		bring_wal_home(keeper, idle);
+		return status;
+	}
+	status = bring_wal_home(keeper, idle);
+	if (status == STATUS_OK && store->full)
+		make_room(store, wal_pages);
 	return status;
 }
 

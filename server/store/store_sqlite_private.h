@@ -157,6 +157,7 @@ struct store_job {
 struct store_sqlite {
 	struct store base; /* first, so that the two pointers are one */
 	char *path;
+	bool full; /* commits survive power loss */
 	struct file_lock *lock;
 	char epoch[STORE_EPOCH_SIZE];
 

@@ -22,14 +22,14 @@ static void tell(void *arg, uint64_t ticket, enum status status)
 }
 
 /* Appends for ever; the ticket is the seq. */
-static void child(const char *dir)
+static void child(const char *dir, enum store_durability durability)
 {
 	struct store *store;
 	int64_t seq, time_ms, first;
 	char text[300];
 
 	memset(text, 'x', sizeof text);
-	if (store_sqlite_open(dir, STORE_NORMAL, &store, NULL) != STATUS_OK)
+	if (store_sqlite_open(dir, durability, &store, NULL) != STATUS_OK)
 		_exit(2);
 	store->done = tell;
 	if (store->ops->last(store, 1, &seq, &time_ms, &first, NULL) != STATUS_OK)
@@ -51,7 +51,7 @@ static void child(const char *dir)
 }
 
 /* Reads reports until `count` have come, kills, reads the rest: the last one. */
-static int64_t run_and_kill(const char *dir, int count)
+static int64_t run_and_kill(const char *dir, enum store_durability durability, int count)
 {
 	int64_t seq, last = 0;
 	int pipes[2], status;
@@ -63,7 +63,7 @@ static int64_t run_and_kill(const char *dir, int count)
 	if (pid == 0) {
 		close(pipes[0]);
 		told_fd = pipes[1];
-		child(dir);
+		child(dir, durability);
 	}
 	close(pipes[1]);
 	while (read(pipes[0], &seq, sizeof seq) == (ssize_t)sizeof seq) {
@@ -88,7 +88,8 @@ TEST(unit__crash__keeps_what_was_reported)
 	world_init(&w);
 	world_close(&w);
 	for (int i = 0; i < 10; i++) {
-		reported = run_and_kill(w.dir, 1 + (int)(random_u64() % 3000));
+		reported = run_and_kill(
+		    w.dir, i % 2 ? STORE_FULL : STORE_NORMAL, 1 + (int)(random_u64() % 3000));
 		CHECK_INT(store_sqlite_verify(w.dir, &check, NULL), STATUS_OK);
 		CHECK(check.entries >= (uint64_t)reported);
 		world_open(&w, STORE_NORMAL);

@@ -385,6 +385,62 @@ TEST(unit__wal__stays_small_and_goes_when_idle)
 	world_release(&w);
 }
 
+/* What stands in the WAL, when there is something in it. */
+static void read_wal(struct world *w, struct buf *ret)
+{
+	for (int i = 0; i < 300; i++) {
+		buf_clear(ret);
+		if (file_read(world_path(w, "confab.db-wal"), ret, NULL) == STATUS_OK &&
+		    ret->len > 0)
+			return;
+		clock_sleep_ms(10);
+	}
+	CHECK(false);
+}
+
+static bool is_all_zero(const struct buf *bytes)
+{
+	for (size_t i = 0; i < bytes->len; i++)
+		if (bytes->ptr[i] != 0)
+			return false;
+	return true;
+}
+
+TEST(unit__wal__has_room_before_it_is_needed)
+{
+	struct world w;
+	struct buf content;
+	size_t room;
+	bool is_empty = false;
+
+	buf_init(&content, 1 << 30);
+	world_init(&w);
+	world_close(&w);
+	world_open(&w, STORE_FULL);
+	world_message(&w, 1, 1, "first");
+	for (int i = 0; i < 600 && !is_empty; i++) {
+		clock_sleep_ms(10);
+		read_wal(&w, &content);
+		is_empty = is_all_zero(&content);
+	}
+	CHECK(is_empty);
+	room = content.len;
+	CHECK(room >= 16 * 4096);
+	world_message(&w, 1, 2, "second");
+	read_wal(&w, &content);
+	CHECK_INT(content.len, room);
+	CHECK(slice_contains(buf_slice(&content), slice_of("second")));
+	/* The zeros behind it are no frames to whoever opens it next, as after a crash. */
+	world_close(&w);
+	CHECK_INT(file_write(world_path(&w, "confab.db-wal"), buf_slice(&content), FILE_PRIVATE,
+		      true, NULL),
+	    STATUS_OK);
+	world_open(&w, STORE_FULL);
+	CHECK_STR(world_range(&w, 1, 0, INT64_MAX, 10, false), "1 first|2 second|");
+	buf_release(&content);
+	world_release(&w);
+}
+
 /* How SQLite means to run a statement, as text. */
 static const char *plan_of(struct store_db *db, enum store_sql which, struct buf *to)
 {
@@ -436,4 +492,5 @@ UNIT_MAIN(CASE(unit__statements__never_read_a_whole_table),
     CASE(unit__restore__brings_the_backup_and_a_new_epoch),
     CASE(unit__restore__refuses_what_is_no_backup),
     CASE(unit__restore__is_finished_by_the_next_start),
-    CASE(unit__restore__survives_a_damaged_store), CASE(unit__wal__stays_small_and_goes_when_idle))
+    CASE(unit__restore__survives_a_damaged_store), CASE(unit__wal__stays_small_and_goes_when_idle),
+    CASE(unit__wal__has_room_before_it_is_needed))
