@@ -136,6 +136,24 @@ static void make_room(struct store_sqlite *store, int used)
 		grown->pMethods->xSync(grown, SQLITE_SYNC_NORMAL);
 }
 
+/* The first commit to a WAL that was cut has to bring its head to the disk before itself: this one
+ * does, for which nobody waits. The keeper's commits are not counted in wal_pages. */
+static void begin_wal(struct store_sqlite *store)
+{
+	struct store_db *db = &store->keeper;
+	enum status status;
+
+	store_turn_take(store, false);
+	status = store_db_do(db, SQL_BEGIN);
+	if (status == STATUS_OK)
+		status = store_meta_put_number(db, "idle", clock_unix_ms());
+	if (status == STATUS_OK)
+		status = store_db_do(db, SQL_COMMIT);
+	if (status != STATUS_OK)
+		store_db_rollback(db);
+	store_turn_give(store);
+}
+
 /* Most of it goes without anybody noticing. Only when the WAL has become large, because commits
  * come faster than it is brought home, the writer waits for the small rest of it, and for readers
  * in the midst of it, but not for long: the next commit then begins the WAL anew. */
@@ -175,8 +193,11 @@ static enum status work(struct keeper *keeper, bool idle)
 		return status;
 	}
 	status = bring_wal_home(keeper, idle);
-	if (status == STATUS_OK && store->full)
+	if (status == STATUS_OK && store->full) {
 		make_room(store, wal_pages);
+		if (idle && wal_pages > 0 && atomic_load(&store->wal_pages) == 0)
+			begin_wal(store);
+	}
 	return status;
 }
 

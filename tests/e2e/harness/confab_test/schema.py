@@ -1,6 +1,7 @@
 """Every line of the server against the protocol's tables, as confab-tables prints them: events and
 errors that are known, and no field that the tables do not name, none missing."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -57,17 +58,33 @@ def check_fields(fields, value, extra, what):
         raise Failure(f"{what}: the tables know no field {', '.join(sorted(unknown))}: {value}")
 
 
+def printed(tables):
+    """What the program prints, asked once for each build of it: hundreds of tests want to know."""
+    with open(tables.path, "rb") as file:
+        build = hashlib.sha256(file.read()).hexdigest()[:12]
+    path = os.path.join(os.environ["CONFAB_BUILD"], f"tables-{build}.json")
+    if not os.path.exists(path):
+        done = subprocess.run(tables.argv(["--json"]), capture_output=True, check=False,
+                              env=tables.environment(os.environ["CONFAB_BUILD"]),
+                              stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise Failure(f"{tables.path} --json: exit code {done.returncode}: "
+                          f"{done.stderr.decode(errors='replace')}")
+        # Another test may do the same at this moment.
+        with open(f"{path}.{os.getpid()}", "wb") as file:
+            file.write(done.stdout)
+        os.replace(file.name, path)
+    with open(path, "rb") as file:
+        return file.read()
+
+
 class Schema:
     loaded = None
 
     @classmethod
     def load(cls):
         if cls.loaded is None and os.environ.get("CONFAB_TABLES"):
-            tables = programs.get("CONFAB_TABLES")
-            text = subprocess.run(tables.argv(["--json"]), check=True, capture_output=True,
-                                  env=tables.environment(os.environ["CONFAB_BUILD"]),
-                                  stdin=subprocess.DEVNULL).stdout
-            cls.loaded = cls(json.loads(text))
+            cls.loaded = cls(json.loads(printed(programs.get("CONFAB_TABLES"))))
         return cls.loaded
 
     def __init__(self, tables):
