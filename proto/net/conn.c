@@ -325,6 +325,7 @@ static bool deliver_lines(struct conn *conn, unsigned *lines_left)
 		if (status == STATUS_OK) {
 			--*lines_left;
 			conn->heard_in = conn->loop->turn;
+			conn->loop->was_told = true;
 			conn->handlers->on_line(conn->arg, conn, line);
 		} else if (status == STATUS_FULL) {
 			conn->too_long = true;

@@ -98,8 +98,9 @@ static void on_check(uv_check_t *check)
 {
 	struct loop *loop = check->data;
 
-	if (loop->is_active)
+	if (loop->was_told)
 		spin_end(&loop->spin, uv_hrtime());
+	loop->was_told = false;
 	loop->handshakes_left = LOOP_HANDSHAKES;
 	end_turn(loop);
 }

@@ -31,6 +31,7 @@ struct loop {
 	bool was_woken;
 	bool is_active; /* something happened since the last end of a turn */
 	bool may_spin;  /* in loop_run: a server waits for whatever comes next */
+	bool was_told;  /* some connection has brought a line since the loop last looked */
 	struct spin spin;
 
 	struct list conns;	/* all */

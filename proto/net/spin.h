@@ -3,11 +3,12 @@
  * given, so that it can be tested without any.
  *
  * Going to sleep and being woken take longer than a peer on a fast network needs for its answer,
- * the more so on a virtual machine. So a loop whose last wait was short expects the next one to be
- * short, too, and spins; but no longer than SPIN_NS, about what a sleep costs, by which it never
- * spends more than twice what the best choice would have cost (competitive spinning: Karlin, Li,
- * Manasse and Owicki, SOSP 1991). After a long wait the next one sleeps at once, so that a quiet
- * loop costs nothing.
+ * the more so on a virtual machine. So a loop that last waited for a line for a short time expects
+ * the next one as soon, and spins; but no longer than SPIN_NS, about what a sleep costs, by which
+ * it never spends more than twice what the best choice would have cost (competitive spinning:
+ * Karlin, Li, Manasse and Owicki, SOSP 1991). After a long wait the next one sleeps at once, so
+ * that a quiet loop costs nothing. What else there is to do, such as handshakes, whose peers have
+ * to compute, neither begins nor ends a wait.
  */
 #ifndef CONFAB_NET_SPIN_H
 #define CONFAB_NET_SPIN_H
@@ -19,12 +20,13 @@
 
 /* All zero: not waiting, and nothing expected. One thread's. */
 struct spin {
-	uint64_t since_ns; /* of a steady clock: when the wait began */
+	uint64_t since_ns; /* of a steady clock: when the wait for a line began */
 	bool is_waiting;
-	bool is_expected; /* an early end of the wait */
+	bool is_expected; /* an early end of it */
 };
 
-/* There is nothing to do at `now_ns`. True: look again at once, then ask here again; false: sleep. */
+/* There is nothing to do at `now_ns`. True: look again at once, then ask here again; false: sleep.
+ */
 static inline bool spin_wait(struct spin *spin, uint64_t now_ns)
 {
 	if (!spin->is_waiting) {
@@ -34,7 +36,7 @@ static inline bool spin_wait(struct spin *spin, uint64_t now_ns)
 	return spin->is_expected && now_ns - spin->since_ns < SPIN_NS;
 }
 
-/* There is something to do. */
+/* There is a line. */
 static inline void spin_end(struct spin *spin, uint64_t now_ns)
 {
 	spin->is_expected = !spin->is_waiting || now_ns - spin->since_ns < SPIN_NS;
