@@ -110,6 +110,7 @@ static void on_prepare(uv_prepare_t *prepare)
 	struct loop *loop = prepare->data;
 
 	end_turn(loop);
+	loop->was_told = false; /* left over from the last turn: nobody has waited for it */
 	if (loop->may_spin && spin_wait(&loop->spin, uv_hrtime()))
 		uv_idle_start(&loop->spinning, on_spin);
 	else

@@ -3,12 +3,12 @@
  * given, so that it can be tested without any.
  *
  * Going to sleep and being woken take longer than a peer on a fast network needs for its answer,
- * the more so on a virtual machine. So a loop that last waited for a line for a short time expects
- * the next one as soon, and spins; but no longer than SPIN_NS, about what a sleep costs, by which
- * it never spends more than twice what the best choice would have cost (competitive spinning:
- * Karlin, Li, Manasse and Owicki, SOSP 1991). After a long wait the next one sleeps at once, so
- * that a quiet loop costs nothing. What else there is to do, such as handshakes, whose peers have
- * to compute, neither begins nor ends a wait.
+ * the more so on a virtual machine. So a loop that last waited for a line, and carried it out, in
+ * a short time expects the next one as soon, and spins; but no longer than SPIN_NS, about what a
+ * sleep costs, so that a wrong guess costs no more than a sleep (competitive spinning). After a
+ * long wait the next one sleeps at once, so that a quiet loop costs nothing; and so does a loop
+ * that has much to do with what it is told, for that gathers more while it sleeps. What else there
+ * is, such as handshakes, whose peers have to compute, neither begins nor ends a wait.
  */
 #ifndef CONFAB_NET_SPIN_H
 #define CONFAB_NET_SPIN_H
@@ -36,10 +36,10 @@ static inline bool spin_wait(struct spin *spin, uint64_t now_ns)
 	return spin->is_expected && now_ns - spin->since_ns < SPIN_NS;
 }
 
-/* There is a line. */
+/* A line has come and was carried out. */
 static inline void spin_end(struct spin *spin, uint64_t now_ns)
 {
-	spin->is_expected = !spin->is_waiting || now_ns - spin->since_ns < SPIN_NS;
+	spin->is_expected = spin->is_waiting && now_ns - spin->since_ns < SPIN_NS;
 	spin->is_waiting = false;
 }
 

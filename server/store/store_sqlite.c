@@ -242,6 +242,9 @@ static enum status open_file(struct store_sqlite *store, const char *dir, struct
 	if (status != STATUS_OK)
 		return status;
 	sqlite3_busy_timeout(store->keeper.handle, 20);
+	/* Prepared while there is memory, so that no transaction of the keeper's stays open. */
+	if (store_db_statement(&store->keeper, SQL_ROLLBACK) == NULL)
+		return store_db_fail(&store->keeper, err, "open", store->path);
 	sqlite3_wal_hook(store->writer.handle, count_pages, store);
 	sqlite3_wal_hook(store->index.handle, count_pages, store);
 	return STATUS_OK;

@@ -123,21 +123,23 @@ static bool make_some_room(struct store_sqlite *store, sqlite3_int64 goal, sqlit
  * file system keeps books, too. So there is room in the WAL before it is needed: twice of what was
  * used of it, up to the size at which it is brought home and begun anew. It is made of zeros, which
  * are no frame of a log, behind the file's end only. Without room everything goes on, just slower,
- * so that nobody hears of a failure. */
-static void make_room(struct store_sqlite *store, int used)
+ * so that it is no failure if there is none; but one to flush is the disk's. */
+static enum status make_room(struct store_sqlite *store, int used)
 {
-	const sqlite3_int64 pages = used < STORE_WAL_CHECKPOINT / 2 ? ROOM_PAGES + 2 * used
-								    : STORE_WAL_CHECKPOINT;
+	const sqlite3_int64 pages = used < (STORE_WAL_CHECKPOINT - ROOM_PAGES) / 2
+					? ROOM_PAGES + 2 * used
+					: STORE_WAL_CHECKPOINT;
 	sqlite3_file *grown = NULL;
 
 	while (make_some_room(store, pages * WAL_FRAME, &grown) && !store_keeper_stopping(store))
 		continue;
-	if (grown != NULL)
-		grown->pMethods->xSync(grown, SQLITE_SYNC_NORMAL);
+	if (grown == NULL)
+		return STATUS_OK;
+	return store_db_status(grown->pMethods->xSync(grown, SQLITE_SYNC_NORMAL));
 }
 
-/* The first commit to a WAL that was cut has to bring its head to the disk before itself: this one
- * does, for which nobody waits. The keeper's commits are not counted in wal_pages. */
+/* The first commit to a WAL that was cut has to bring its head to the disk before itself: better this
+ * one than somebody's who waits for the answer. The keeper's commits are not counted in wal_pages. */
 static void begin_wal(struct store_sqlite *store)
 {
 	struct store_db *db = &store->keeper;
@@ -177,27 +179,33 @@ static enum status bring_wal_home(struct keeper *keeper, bool idle)
 
 /* --- The thread --- */
 
+static enum status keep_wal(struct keeper *keeper, bool idle)
+{
+	struct store_sqlite *store = keeper->store;
+	int used = atomic_load(&store->wal_pages);
+	enum status status = bring_wal_home(keeper, idle);
+
+	if (status != STATUS_OK || !store->full)
+		return status;
+	status = make_room(store, used);
+	if (idle && used > 0 && atomic_load(&store->wal_pages) == 0)
+		begin_wal(store);
+	return status;
+}
+
 static enum status work(struct keeper *keeper, bool idle)
 {
 	struct store_sqlite *store = keeper->store;
-	int wal_pages = atomic_load(&store->wal_pages);
 	enum status status = store_index_catch_up(store);
 
 	if (status == STATUS_OK && atomic_load(&store->trims_waiting))
 		status = trim_all(store);
 	if (status == STATUS_OK)
 		status = merge_all(keeper);
+	if (status == STATUS_OK)
+		return keep_wal(keeper, idle);
 	/* Brought home even if the rest fails, as that may give the disk space back. */
-	if (status != STATUS_OK) {
-		bring_wal_home(keeper, idle);
-		return status;
-	}
-	status = bring_wal_home(keeper, idle);
-	if (status == STATUS_OK && store->full) {
-		make_room(store, wal_pages);
-		if (idle && wal_pages > 0 && atomic_load(&store->wal_pages) == 0)
-			begin_wal(store);
-	}
+	bring_wal_home(keeper, idle);
 	return status;
 }
 

@@ -2,8 +2,8 @@
  * What the files of the SQLite store share; only for store_sqlite*.c and their tests.
  *
  * Handles and who uses them: `writer` the writer thread; `index` whoever holds `index_mutex`
- * (housekeeping, or a search that catches up); `keeper` housekeeping's checkpoints; readers whoever
- * took one from the pool. SQLite lets one handle write at a time, so the two that write take turns
+ * (housekeeping, or a search that catches up); `keeper` housekeeping's care of the WAL; readers whoever
+ * took one from the pool. SQLite lets one handle write at a time, so those that write take turns
  * (store_turn_take), and the writer thread never waits for more than one small transaction.
  *
  * Locks, in the order in which they may be taken: index_mutex, turn, mutex. None is held while
@@ -188,7 +188,7 @@ struct store_sqlite {
 	atomic_bool erased; /* words of erased texts may still be in the index's pages */
 
 	struct store_db keeper; /* the housekeeping thread's */
-	atomic_int wal_pages;   /* in the WAL after the last commit */
+	atomic_int wal_pages;   /* in the WAL after the last commit but housekeeping's own */
 
 	/* The pool, under `mutex`. */
 	struct store_db readers[STORE_READERS_MAX];

@@ -292,11 +292,13 @@ static void wait_until_gone(const struct world *w, const char *text)
 	check_gone(w, text);
 }
 
-TEST(unit__delete__erases_the_texts)
+static void check_erasing(enum store_durability durability)
 {
 	struct world w;
 
 	world_init(&w);
+	world_close(&w);
+	world_open(&w, durability);
 	world_message(&w, 1, 1, "the Xylophone42secret is here");
 	world_message(&w, 1, 2, "neighbour");
 	world_entry(&w, 1, 3, STORE_EDIT, 1, "the Marimba42secret is there");
@@ -317,6 +319,12 @@ TEST(unit__delete__erases_the_texts)
 	check_gone(&w, "marimba42secret");
 	check_gone(&w, "ylophone42secret");
 	world_release(&w);
+}
+
+TEST(unit__delete__erases_the_texts)
+{
+	check_erasing(STORE_NORMAL);
+	check_erasing(STORE_FULL);
 }
 
 static void append_only(struct world *w, uint64_t conversation, int64_t seq, enum store_kind kind,
