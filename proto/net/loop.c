@@ -111,7 +111,7 @@ static void on_prepare(uv_prepare_t *prepare)
 
 	end_turn(loop);
 	loop->was_told = false; /* left over from the last turn: nobody has waited for it */
-	if (loop->may_spin && spin_wait(&loop->spin, uv_hrtime()))
+	if (loop->may_spin && !has_leftovers(loop) && spin_wait(&loop->spin, uv_hrtime()))
 		uv_idle_start(&loop->spinning, on_spin);
 	else
 		uv_idle_stop(&loop->spinning);
