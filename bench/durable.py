@@ -62,11 +62,14 @@ class Bench:
             fields = stat.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    @staticmethod
+    def on_cpu(number):
+        return ["taskset", "-c", str(number)] if os.cpu_count() >= 2 else []
+
     def commit_us(self):
         """The median time of a lone append to a store of its own, without any server."""
-        pin = ["taskset", "-c", "0"] if os.cpu_count() >= 2 else []
         done = subprocess.run(
-            pin + [self.program("bench/store-bench"), "lone", str(PAUSE_MS),
+            self.on_cpu(0) + [self.program("bench/store-bench"), "lone", str(PAUSE_MS),
                    self.options.data or self.work],
             stdout=subprocess.PIPE, text=True, timeout=60, check=True)
         return float(done.stdout)
@@ -74,9 +77,8 @@ class Bench:
     def one(self, number, durability, senders, in_flight, pause_ms=0, history="full"):
         data = os.path.join(self.options.data or self.work, f"data{number}")
         pem = {name: os.path.join(self.certs, name) for name in os.listdir(self.certs)}
-        pin = ["taskset", "-c"] if os.cpu_count() >= 2 else None
         server = subprocess.Popen(
-            (pin + ["0"] if pin else []) +
+            self.on_cpu(0) +
             [self.program("server/confab-server"), "--listen", "127.0.0.1:0", "--no-limits",
              "--cert", pem["localhost.pem"], "--key", pem["localhost.key"],
              "--client-ca", pem["ca.pem"], "--workers", "1", "--data", data,
@@ -91,7 +93,7 @@ class Bench:
                     break
             before = self.cpu(server.pid)
             done = subprocess.run(
-                (pin + ["1"] if pin else []) +
+                self.on_cpu(1) +
                 [self.program("bench/durable-load"), port, self.certs, str(self.options.members),
                  str(senders), str(in_flight), str(self.options.seconds), "128",
                  str(pause_ms), history],

@@ -29,8 +29,8 @@ enum status loop_new(const struct loop_handlers *handlers, struct loop **ret, st
  * are cut off now without callbacks. */
 void loop_free(struct loop *loop);
 
-/* Runs turns until loop_stop was called and takes effect; a loop that waits for
- * lines that come one upon the other does so without sleeping (spin.h). Thread: becomes the loop's. */
+/* Runs turns until loop_stop was called and takes effect; a loop that waits for lines that come one
+ * upon the other does so without sleeping (spin.h). Thread: becomes the loop's. */
 void loop_run(struct loop *loop);
 
 /* Runs for at most `timeout_ms` (one blocking wait at the most, then what is ready); 0 polls.

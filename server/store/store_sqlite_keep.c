@@ -177,8 +177,6 @@ static enum status bring_wal_home(struct keeper *keeper, bool idle)
 	return status;
 }
 
-/* --- The thread --- */
-
 static enum status keep_wal(struct keeper *keeper, bool idle)
 {
 	struct store_sqlite *store = keeper->store;
@@ -192,6 +190,8 @@ static enum status keep_wal(struct keeper *keeper, bool idle)
 		begin_wal(store);
 	return status;
 }
+
+/* --- The thread --- */
 
 static enum status work(struct keeper *keeper, bool idle)
 {
